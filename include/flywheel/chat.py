@@ -1,0 +1,139 @@
+"""Chat messages as they are found in logs, read without changing the caller's objects."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+Message = dict[str, Any]
+
+
+class Unusable(Exception):  # noqa: N818 - not an error of the program: a verdict on one record
+    """A record cannot be used; `reason` is one of `curate.REASONS`."""
+
+    def __init__(self, reason: str):
+        self.reason = reason
+        super().__init__(reason)
+
+
+class Answer(NamedTuple):
+    """What the production model answered: the message to learn, and the tools it called, in order."""
+
+    message: Message
+    tools: list[str]
+
+
+def text_of(content: object) -> str:
+    """Return the text of a message's content: a string, a list of parts, or nothing."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        texts = [p if isinstance(p, str) else p.get("text") for p in content if isinstance(p, str | dict)]
+        return "\n".join(text for text in texts if isinstance(text, str))
+    return ""
+
+
+def arguments_object(arguments: object) -> dict[str, Any]:
+    """Return a tool call's arguments as an object; nothing at all is an empty one.
+
+    Raises Unusable (`bad_tool_arguments`) when they are neither an object nor the JSON text of one.
+    """
+    if arguments is None or arguments == "":
+        return {}
+    if isinstance(arguments, str):
+        try:
+            arguments = orjson.loads(arguments)
+        except orjson.JSONDecodeError:
+            raise Unusable("bad_tool_arguments") from None
+    if not isinstance(arguments, dict):
+        raise Unusable("bad_tool_arguments")
+    return arguments
+
+
+def arguments_text(arguments: object) -> str:
+    """Return a tool call's arguments as JSON text, the form of the OpenAI API."""
+    return arguments if isinstance(arguments, str) else orjson.dumps(arguments or {}).decode()
+
+
+def answer_of(response: object, *, parse_arguments: bool) -> Answer:
+    """Return what a logged chat completion answered (its first choice).
+
+    The message is new and holds only what a model can learn: role, content, tool calls without their
+    random ids. Raises Unusable with the reason when there is nothing to learn.
+    """
+    choices = response.get("choices") if isinstance(response, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
+        raise Unusable("no_answer")
+    if choice.get("finish_reason") in ("length", "content_filter"):
+        raise Unusable("truncated_answer")
+    text = text_of(message.get("content"))
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list):
+        raise Unusable("malformed_tool_call")
+    if not calls:
+        if not text.strip():
+            raise Unusable("no_answer")
+        return Answer({"role": "assistant", "content": text}, [])
+    learned = [_learned_call(call, parse_arguments) for call in calls]
+    names = [call["function"]["name"] for call in learned]
+    return Answer({"role": "assistant", "content": text, "tool_calls": learned}, names)
+
+
+def _learned_call(call: object, parse_arguments: bool) -> dict[str, Any]:
+    function = call.get("function") if isinstance(call, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    if not isinstance(function, dict) or not isinstance(name, str) or not name:
+        raise Unusable("malformed_tool_call")
+    arguments = arguments_object(function.get("arguments"))
+    shown = arguments if parse_arguments else arguments_text(function.get("arguments"))
+    return {"type": "function", "function": {"name": name, "arguments": shown}}
+
+
+def messages_of(request: object) -> list[Message]:
+    """Return a request's messages; raise Unusable (`malformed_request`) when they are not a conversation."""
+    messages = request.get("messages") if isinstance(request, dict) else None
+    if not isinstance(messages, list) or not messages:
+        raise Unusable("malformed_request")
+    for message in messages:
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            raise Unusable("malformed_request")
+        content = message.get("content")
+        if not (content is None or isinstance(content, str | list)):
+            raise Unusable("malformed_request")
+    return messages
+
+
+def with_argument_objects(messages: Sequence[Message]) -> list[Message]:
+    """Return the messages with the arguments of earlier tool calls as objects, as chat templates expect.
+
+    Arguments that are no JSON object stay as they are: they belong to the prompt, not to the answer.
+    """
+    return [_converted(message, _object_or_same) for message in messages]
+
+
+def with_argument_texts(messages: Sequence[Message]) -> list[Message]:
+    """Return the messages with the arguments of earlier tool calls as JSON text, as the OpenAI API does."""
+    return [_converted(message, arguments_text) for message in messages]
+
+
+def _object_or_same(arguments: object) -> object:
+    try:
+        return arguments_object(arguments)
+    except Unusable:
+        return arguments
+
+
+def _converted(message: Message, convert: Any) -> Message:
+    calls = message.get("tool_calls")
+    if not isinstance(calls, list) or not calls:
+        return message
+    return {**message, "tool_calls": [_converted_call(call, convert) for call in calls]}
+
+
+def _converted_call(call: object, convert: Any) -> object:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(call, dict) or not isinstance(function, dict):
+        return call
+    return {**call, "function": {**function, "arguments": convert(function.get("arguments"))}}

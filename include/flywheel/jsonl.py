@@ -1,0 +1,81 @@
+"""JSON lines and small JSON files, written so that a reader never sees half a file."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from include.flywheel.errors import RecordError
+
+#: Big enough that a system call per 35 KB record does not show, small enough for many open files.
+BUFFER_BYTES = 1 << 20
+
+
+class LineWriter:
+    """Count, and hash where asked, the lines written to an open binary file."""
+
+    def __init__(self, file: BinaryIO, *, hashed: bool):
+        self._file = file
+        self._sha256 = hashlib.sha256() if hashed else None
+        self.rows = 0
+        self.bytes = 0
+
+    def write(self, line: bytes) -> None:
+        """Append one line; the line break is added."""
+        for part in (line, b"\n"):
+            self._file.write(part)
+            if self._sha256:
+                self._sha256.update(part)
+        self.rows += 1
+        self.bytes += len(line) + 1
+
+    @property
+    def sha256(self) -> str:
+        """The hash, in hex, of everything written so far; empty when none was asked for."""
+        return self._sha256.hexdigest() if self._sha256 else ""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a binary file for writing that takes its name only when the block ends well.
+
+    Works on `pathlib.Path` and on Airflow's `ObjectStoragePath`; folders are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.parent / f"{path.name}.part"
+    try:
+        with part.open("wb") as file:
+            yield file
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    part.replace(path)
+
+
+@contextmanager
+def line_writer(path: Path, *, hashed: bool = False) -> Iterator[LineWriter]:
+    """Write lines to a file that appears only when the block ends well."""
+    with replacing(path) as file:
+        yield LineWriter(file, hashed=hashed)
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file that an earlier stage wrote, without line breaks.
+
+    Raises RecordError when the file is not there.
+    """
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                yield line.rstrip(b"\n")
+    except FileNotFoundError as error:
+        raise RecordError(f"{path} is not there. Run the stage that writes it first") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value, indented for people, to a file that appears only when complete."""
+    with replacing(path) as file:
+        file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")

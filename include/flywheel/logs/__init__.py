@@ -1,0 +1,1 @@
+"""Where records come from: one protocol, a time window, a stream."""

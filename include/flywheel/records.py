@@ -1,0 +1,126 @@
+"""When a record was logged, and which conversation it belongs to."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from include.flywheel.errors import ConfigError
+
+#: Numbers above are no seconds (they would lie after the year 5000) but milli-, micro- or nanoseconds.
+_LARGEST_SECONDS = 1e11
+_LAST_SECOND = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
+
+@dataclass(frozen=True)
+class Window:
+    """The half-open span [start, end) of time that records are taken from; None leaves a side open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def contains(self, timestamp: float) -> bool:
+        """Say whether an epoch timestamp, in seconds, lies in the window."""
+        return (self.start is None or timestamp >= self.start.timestamp()) and (
+            self.end is None or timestamp < self.end.timestamp()
+        )
+
+    @property
+    def bounded(self) -> bool:
+        """Whether any side is closed."""
+        return self.start is not None or self.end is not None
+
+
+def parse_window(start: str | datetime | None, end: str | datetime | None) -> Window:
+    """Read a window from dates or ISO times; empty means open, a time without a zone is UTC.
+
+    The end is exclusive, for a bare date too: start 2025-10-01 and end 2025-10-02 is the first of October.
+    Raises ConfigError when a text is no time, or when nothing lies between start and end.
+    """
+    window = Window(_moment("start", start), _moment("end", end))
+    if window.start and window.end and window.start >= window.end:
+        raise ConfigError(
+            "window",
+            [
+                f"end ({window.end.isoformat()}) must be after start ({window.start.isoformat()}). The end is "
+                "exclusive: for a single day give the next day as the end"
+            ],
+        )
+    return window
+
+
+def _moment(name: str, value: str | datetime | None) -> datetime | None:
+    if value is None or value == "":
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+    except ValueError as error:
+        today = date(2025, 10, 11)
+        raise ConfigError(
+            "window", [f"{name}: {value!r} is no date or time. Write {today} or {today}T06:00:00Z"]
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def epoch_seconds(value: object) -> float | None:
+    """Return a logged timestamp as epoch seconds, or None when it is no time.
+
+    Understood are numbers (or digits in a string) in seconds, milli-, micro- and nanoseconds, told apart
+    by their size, and ISO strings; without a zone they are UTC.
+    """
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            value = float(text)
+        except ValueError:
+            return _iso_seconds(text)
+    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        return None
+    seconds = float(value)
+    while seconds > _LARGEST_SECONDS:
+        seconds /= 1000
+    return seconds if seconds <= _LAST_SECOND else None
+
+
+def _iso_seconds(text: str) -> float | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def iso(seconds: float) -> str:
+    """Write epoch seconds as an ISO time in UTC."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+def digest(data: bytes) -> bytes:
+    """Return 16 bytes that stand for the data: the same in every process and on every day."""
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def conversation_of(request: dict[str, Any]) -> str:
+    """Return the id of the conversation a request belongs to.
+
+    It is `request.metadata.conversation_id`; without one, a hash of the opening: the messages up to the
+    first of the user, without system messages, which all turns of a conversation share and which
+    tomorrow's logs do not change.
+    """
+    metadata = request.get("metadata")
+    if isinstance(metadata, dict):
+        given = metadata.get("conversation_id")
+        if isinstance(given, str | int) and not isinstance(given, bool) and given != "":
+            return str(given)
+    opening = []
+    for message in request["messages"]:
+        if message.get("role") not in ("system", "developer"):
+            opening.append([message.get("role"), message.get("content")])
+            if message.get("role") == "user":
+                break
+    return f"opening-{digest(orjson.dumps(opening)).hex()}"

@@ -1,0 +1,181 @@
+"""The report of a run: `report.json` for programs, `report.md` for people."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from include.flywheel.compare import in_config_order
+from include.flywheel.config import FlywheelConfig
+from include.flywheel.curate import REASONS, CurationSummary
+from include.flywheel.datasets import DatasetSummary
+from include.flywheel.export import ExportSummary
+from include.flywheel.jsonl import replacing, write_json
+from include.flywheel.recommend import bars_for, recommend, shown
+from include.flywheel.results import METHOD_OF, Candidate, Evaluation, Records, Report, ReportWindow
+
+JSON_FILE = "report.json"
+MARKDOWN_FILE = "report.md"
+
+
+def make_report(
+    *,
+    config: FlywheelConfig,
+    run_id: str,
+    dag_id: str,
+    client_id: str,
+    workload_id: str,
+    exported: ExportSummary,
+    curated: CurationSummary,
+    dataset: DatasetSummary,
+    candidates: Sequence[Candidate],
+    notes: Sequence[str] = (),
+) -> Report:
+    """Return the report of a run, with its recommendation; `notes` are added to those of the data."""
+    ordered = in_config_order(candidates, config)
+    measured = {name for c in ordered for e in c.evaluations.values() for name, s in e.scores.items() if s.n}
+    return Report(
+        run_id=run_id,
+        dag_id=dag_id,
+        client_id=client_id,
+        workload_id=workload_id,
+        workload_type=curated.workload_type,
+        window=ReportWindow(start=exported.start, end=exported.end),
+        records=Records(
+            exported=curated.exported,
+            kept=curated.kept,
+            set_aside=curated.set_aside,
+            train=dataset.train,
+            validation=dataset.validation,
+            eval=dataset.eval,
+        ),
+        candidates=ordered,
+        recommendation=recommend(ordered, config.recommendation, curated.workload_type),
+        dataset=dataset.name,
+        bars=bars_for(config.recommendation, curated.workload_type, measured),
+        confidence=config.recommendation.confidence,
+        notes=[*config.notes(), *_data_notes(config, exported, dataset), *notes],
+    )
+
+
+def write_report(report: Report, folder: Path, *, reproduce: str = "") -> tuple[Path, Path]:
+    """Write `report.json` and `report.md`, return their paths; `reproduce` is the command that runs it again."""
+    write_json(folder / JSON_FILE, report.model_dump(mode="json"))
+    with replacing(folder / MARKDOWN_FILE) as file:
+        file.write(markdown(report, reproduce=reproduce).encode())
+    return folder / JSON_FILE, folder / MARKDOWN_FILE
+
+
+def markdown(report: Report, *, reproduce: str = "") -> str:
+    """Return the report for people: verdict, table, data, what went wrong, how to reproduce."""
+    parts = [
+        f"# Flywheel report: {report.workload_id}",
+        verdict(report),
+        "\n".join(f"- {reason}" for reason in report.recommendation.reasons),
+        "## Candidates",
+        _legend(report),
+        _table(report),
+        "## Data",
+        _data(report),
+    ]
+    wrong = [f"- {c.model} ({c.status}): {e}" for c in report.candidates for e in c.errors]
+    wrong += [f"- {c.model}: stopped" for c in report.candidates if c.status == "stopped" and not c.errors]
+    parts += ["## What went wrong", "\n".join(wrong) or "Nothing."]
+    if report.notes:
+        parts += ["## Notes", "\n".join(f"- {note}" for note in report.notes)]
+    parts += ["## How to reproduce", _reproduce(report, reproduce)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def verdict(report: Report) -> str:
+    """Return the recommendation in one plain sentence."""
+    recommendation = report.recommendation
+    match recommendation.verdict:
+        case "switch":
+            how = {"base": "as it is", "icl": "with examples in the prompt", "customized": "customized"}
+            said = f"Switch to {recommendation.model}, {how[recommendation.method or 'base']}."
+        case "keep_incumbent":
+            said = "Keep the production model: no candidate is good enough."
+        case _:
+            said = "This run cannot tell which model to use."
+            if recommendation.rows_needed:
+                said += f" About {recommendation.rows_needed} eval records would decide."
+    return f"**{said}**"
+
+
+def _legend(report: Report) -> str:
+    bars = ", ".join(f"{name} ≥ {bar:g}" for name, bar in report.bars.items()) or "none"
+    return f"Bar: {bars}. Each score is a mean over the scored eval records with its {report.confidence:.0%} interval."
+
+
+def _table(report: Report) -> str:
+    lines = [
+        "| candidate | GPUs | score | base | ICL | customized | GPU seconds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for candidate in report.candidates:
+        names = list(dict.fromkeys(n for e in candidate.evaluations.values() for n in e.scores)) or ["–"]
+        for position, name in enumerate(names):
+            cells = [_cell(candidate.evaluations.get(e, Evaluation()), name) for e in METHOD_OF]
+            head = (candidate.model, str(candidate.gpus)) if position == 0 else ("", "")
+            cost = f"{candidate.gpu_seconds:.0f}" if position == 0 else ""
+            lines.append(f"| {' | '.join([*head, name, *cells, cost])} |")
+    return "\n".join(lines)
+
+
+def _cell(evaluation: Evaluation, name: str) -> str:
+    if evaluation.status == "not_run":
+        return "–"
+    if evaluation.status != "complete" or name not in evaluation.scores:
+        return evaluation.status if evaluation.status != "complete" else "–"
+    score = evaluation.scores[name]
+    return shown(score) + (f", {score.unscored} unscored" if score.unscored else "")
+
+
+def _data(report: Report) -> str:
+    records = report.records
+    lines = [
+        f"Workload `{report.workload_id}` of client `{report.client_id}` ({report.workload_type}), from "
+        f"{report.window.start} up to {report.window.end}.",
+        "",
+        f"- exported: {records.exported}",
+        f"- kept: {records.kept} (train {records.train}, validation {records.validation}, eval {records.eval})",
+        f"- set aside: {records.exported - records.kept}",
+    ]
+    lines += [f"  - {name}: {count} ({REASONS.get(name, name)})" for name, count in records.set_aside.items()]
+    lines.append(f"- dataset: `{report.dataset}`")
+    return "\n".join(lines)
+
+
+def _reproduce(report: Report, command: str) -> str:
+    lines = [
+        f"Run `{report.run_id}` of DAG `{report.dag_id}`. The same window and configuration give the same data."
+    ]
+    if command:
+        lines += ["", "```sh", command, "```"]
+    return "\n".join(lines)
+
+
+def _data_notes(config: FlywheelConfig, exported: ExportSummary, dataset: DatasetSummary) -> list[str]:
+    notes = []
+    if exported.unreadable:
+        named = ", ".join(exported.unreadable_lines)
+        notes.append(f"{exported.unreadable} line(s) of the logs are no JSON object, first: {named}")
+    if exported.undated:
+        notes.append(f"{exported.undated} record(s) have no readable timestamp")
+    if dataset.eval < config.data_split_config.eval_size:
+        notes.append(
+            f"the eval set has {dataset.eval} of {config.data_split_config.eval_size} records: conversations are "
+            "not divided, and none of the right size was left"
+        )
+    least = config.icl_config.min_examples
+    for context, counts in dataset.icl.items():
+        if counts["below_min_examples"]:
+            notes.append(
+                f"{counts['below_min_examples']} of {counts['rows']} prompts of {context} tokens have fewer than "
+                f"{least} example(s): no more fit by estimate"
+            )
+        if counts["over_context"]:
+            notes.append(
+                f"{counts['over_context']} of {counts['rows']} eval records are estimated not to fit into {context} "
+                "tokens with the reserve, even without examples"
+            )
+    return notes

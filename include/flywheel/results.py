@@ -1,0 +1,122 @@
+"""The result of a run: the documented shape of `report.json`.
+
+`schema_version` is raised when a key changes its meaning or goes away; new keys may come at any time.
+The JSON schema is `Report.model_json_schema()`.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from include.flywheel.config_types import WorkloadType
+
+Method = Literal["base", "icl", "customized"]
+METHOD_OF: dict[str, Method] = {"base-eval": "base", "icl-eval": "icl", "customized-eval": "customized"}
+
+
+class Score(BaseModel):
+    """The mean of one score over the `n` scored records, and the interval that the true mean lies in.
+
+    `unscored` counts the records without a score, such as those with an unreadable verdict; they are
+    never taken as 0. `value`, `low` and `high` are null when nothing was scored.
+    """
+
+    value: float | None = None
+    n: int = 0
+    unscored: int = 0
+    low: float | None = None
+    high: float | None = None
+
+
+class Evaluation(BaseModel):
+    """One evaluation. `not_run`: not planned; `stopped`: ended by a person; `error` says what failed."""
+
+    status: Literal["complete", "failed", "stopped", "not_run"] = "not_run"
+    scores: dict[str, Score] = Field(default_factory=dict)
+    rows: int = 0
+    model: str | None = None
+    job_id: str | None = None
+    error: str | None = None
+
+
+class Customization(BaseModel):
+    """A candidate's training. `elapsed_seconds` is the training's own time."""
+
+    status: Literal["complete", "failed", "stopped", "not_run"] = "complete"
+    job_id: str | None = None
+    output_model: str | None = None
+    config: str | None = None
+    train_loss: float | None = None
+    val_loss: float | None = None
+    elapsed_seconds: float = 0.0
+    error: str | None = None
+
+
+CandidateStatus = Literal["complete", "partial", "failed", "stopped"]
+
+
+class Candidate(BaseModel):
+    """What became of one candidate.
+
+    `gpus` are those that serving it holds. `gpu_seconds` are training time × its GPUs + the deployment's
+    life × its GPUs.
+    """
+
+    model: str
+    status: CandidateStatus
+    errors: list[str] = Field(default_factory=list)
+    evaluations: dict[str, Evaluation] = Field(default_factory=dict)
+    customization: Customization | None = None
+    gpus: int = 1
+    gpu_seconds: float = 0.0
+
+
+class Records(BaseModel):
+    """Where the records went: kept + all of set_aside = exported; train + validation + eval = kept."""
+
+    exported: int
+    kept: int
+    set_aside: dict[str, int]
+    train: int
+    validation: int
+    eval: int
+
+
+class ReportWindow(BaseModel):
+    """The half-open window [start, end), ISO times in UTC."""
+
+    start: str
+    end: str
+
+
+class Recommendation(BaseModel):
+    """What to do. `model` and `method` are null unless the verdict is `switch`.
+
+    `rows_needed` estimates, for `cannot_tell`, how many eval records would decide; null when more would
+    not help.
+    """
+
+    verdict: Literal["switch", "keep_incumbent", "cannot_tell"]
+    model: str | None = None
+    method: Method | None = None
+    reasons: list[str] = Field(default_factory=list)
+    rows_needed: int | None = None
+
+
+class Report(BaseModel):
+    """Everything a run found out."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    dag_id: str
+    client_id: str
+    workload_id: str
+    workload_type: WorkloadType
+    window: ReportWindow
+    records: Records
+    candidates: list[Candidate]
+    recommendation: Recommendation
+    dataset: str = ""
+    bars: dict[str, float] = Field(default_factory=dict)
+    confidence: float = 0.95
+    notes: list[str] = Field(default_factory=list)

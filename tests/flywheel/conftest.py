@@ -1,0 +1,65 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.flywheel.curate import CurationSummary, curate
+from include.flywheel.datasets import DatasetSummary, build_datasets
+from include.flywheel.export import ExportSummary, export_logs
+from include.flywheel.logs.files import FileLogs
+from include.flywheel.records import Window
+from tests.flywheel.samples import CLIENT, WORKLOAD, config, write_logs
+
+Export = Callable[..., ExportSummary]
+Curate = Callable[..., CurationSummary]
+Build = Callable[..., DatasetSummary]
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Export:
+    """Write the records as a log and export it to `exported/`."""
+
+    def run(records: list[Any], window: Window | None = None) -> ExportSummary:
+        logs = FileLogs(write_logs(tmp_path / "logs.jsonl", records))
+        return export_logs(
+            logs,
+            client_id=CLIENT,
+            workload_id=WORKLOAD,
+            window=window or Window(),
+            folder=tmp_path / "exported",
+        )
+
+    return run
+
+
+@pytest.fixture
+def curated(tmp_path: Path, export: Export) -> Curate:
+    """Export and curate the records to `curated/`."""
+
+    def run(records: list[Any], *, workload_type: str = "auto", **split: Any) -> CurationSummary:
+        export(records)
+        settings = config(**split).data_split_config
+        return curate(
+            tmp_path / "exported", tmp_path / "curated", split=settings, workload_type=workload_type
+        )
+
+    return run
+
+
+@pytest.fixture
+def built(tmp_path: Path, curated: Curate) -> Build:
+    """Export, curate and build the records to `dataset/`."""
+
+    def run(records: list[Any], *, folder: str = "dataset", **split: Any) -> DatasetSummary:
+        summary = curated(records, **split)
+        return build_datasets(
+            tmp_path / "curated",
+            tmp_path / folder,
+            config=config(**split),
+            client_id=CLIENT,
+            workload_id=WORKLOAD,
+            workload_type=summary.workload_type,
+        )
+
+    return run

@@ -1,0 +1,107 @@
+import json
+from pathlib import Path
+from typing import Any
+
+from include.flywheel.compare import candidate_result
+from include.flywheel.config import parse_config
+from include.flywheel.curate import CurationSummary
+from include.flywheel.datasets import DatasetSummary
+from include.flywheel.export import ExportSummary
+from include.flywheel.report import make_report, markdown, write_report
+from include.flywheel.results import Customization, Evaluation, Report
+from include.flywheel.scores import score_of
+
+ARGS = "function_name_and_args_accuracy"
+
+
+def report(**changes: Any) -> Report:
+    nims = [
+        {"model_name": f"local/{n}", "context_length": 4096, "customization_enabled": True}
+        for n in ("s", "l")
+    ]
+    config = parse_config({"nims": nims}, source="x")
+    small, large = config.candidates
+    exported = ExportSummary(
+        exported=200, start="2025-10-01T00:00:00+00:00", end="2025-10-02T00:00:00+00:00",
+        unreadable=1, unreadable_lines=["log.jsonl:7"], undated=0,
+    )  # fmt: skip
+    curated = CurationSummary(
+        exported=200, kept=190, set_aside={"duplicate": 6, "no_answer": 4}, set_aside_lines={},
+        workload_type="tool_calling", conversations=30, tools={"f": 190}, prompt_tokens_mean=1, prompt_tokens_max=2,
+    )  # fmt: skip
+    dataset = DatasetSummary(
+        name="flywheel-w-0123456789ab", workload_type="tool_calling", train=155, validation=15, eval=20,
+        conversations={"train": 24, "validation": 3, "eval": 3}, files={},
+        icl={4096: {"rows": 20, "examples": 30, "below_min_examples": 2, "over_context": 1}},
+    )  # fmt: skip
+    score = score_of([1.0] * 98 + [0.0] * 2, rows=101, name=ARGS, confidence=0.95)
+    evaluation = Evaluation(
+        status="complete", scores={ARGS: score}, rows=101, job_id="eval-1", model="local/s"
+    )
+    training = Customization(job_id="cust-1", output_model="ns/m@cust-1", train_loss=0.5, val_loss=0.6)
+    candidates = [
+        candidate_result(
+            large, planned=["base-eval"], evaluations={}, errors=["deployment failed: no image"]
+        ),
+        candidate_result(
+            small,
+            planned=["customized-eval"],
+            evaluations={"customized-eval": evaluation},
+            customization=training,
+        ),
+    ]
+    return make_report(
+        config=config, run_id="run-1", dag_id="flywheel", client_id="c", workload_id="w", exported=exported,
+        curated=curated, dataset=dataset, candidates=candidates, **changes,
+    )  # fmt: skip
+
+
+def test_the_json_report_has_the_documented_shape(tmp_path: Path) -> None:
+    path, _ = write_report(report(), tmp_path)
+    data = json.loads(path.read_text())
+    assert data["schema_version"] == 1
+    assert (data["run_id"], data["dag_id"], data["client_id"], data["workload_id"]) == (
+        "run-1",
+        "flywheel",
+        "c",
+        "w",
+    )
+    assert data["window"] == {"start": "2025-10-01T00:00:00+00:00", "end": "2025-10-02T00:00:00+00:00"}
+    assert data["records"] == {
+        "exported": 200, "kept": 190, "set_aside": {"duplicate": 6, "no_answer": 4},
+        "train": 155, "validation": 15, "eval": 20,
+    }  # fmt: skip
+    small, large = data["candidates"]
+    assert (small["model"], small["status"], large["status"]) == ("local/s", "complete", "failed")
+    assert small["evaluations"]["customized-eval"]["scores"][ARGS]["value"] == 0.98
+    assert small["evaluations"]["base-eval"]["scores"] == {}
+    assert small["customization"]["output_model"] == "ns/m@cust-1"
+    assert (small["customization"]["train_loss"], small["customization"]["val_loss"]) == (0.5, 0.6)
+    assert isinstance(small["gpu_seconds"], float)
+    assert large["errors"] == ["deployment failed: no image", "base-eval: gave no result"]
+    assert (data["recommendation"]["verdict"], data["recommendation"]["model"]) == ("switch", "local/s")
+    assert data["recommendation"]["method"] == "customized"
+    assert Report.model_validate(data) == report()
+
+
+def test_the_markdown_report_opens_with_the_verdict_and_names_what_went_wrong() -> None:
+    text = markdown(report(notes=["a note"]), reproduce="make run")
+    lines = text.splitlines()
+    assert lines[2] == "**Switch to local/s, customized.**"
+    assert text.index("## Candidates") < text.index("## Data") < text.index("## What went wrong")
+    assert (
+        "| local/s | 1 | function_name_and_args_accuracy | – | – | 0.98 (0.93–0.99, 100 rows), 1 unscored | 0 |"
+        in text
+    )
+    assert "| local/l | 1 | – | failed | – | – | 0 |" in text
+    assert "- local/l (failed): deployment failed: no image" in text
+    assert "duplicate: 6 (an earlier record has the same prompt, tools and answer)" in text
+    assert "- a note" in text
+    assert "```sh\nmake run\n```" in text
+
+
+def test_the_notes_say_what_the_data_lack() -> None:
+    notes = "\n".join(report().notes)
+    assert "1 line(s) of the logs are no JSON object, first: log.jsonl:7" in notes
+    assert "2 of 20 prompts of 4096 tokens have fewer than 1 example(s)" in notes
+    assert "1 of 20 eval records are estimated not to fit into 4096 tokens" in notes
