@@ -1,0 +1,1 @@
+"""Calls: one method, one request."""

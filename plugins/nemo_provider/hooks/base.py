@@ -1,0 +1,271 @@
+"""One way to the platform for every service: a connection becomes a session, an answer a value or a typed error."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import IO, Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import requests
+import tenacity
+from airflow.providers.http.hooks.http import HttpAsyncHook, HttpHook, SessionConfig
+from airflow.sdk.exceptions import AirflowNotFoundException
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from nemo_provider.errors import NemoConfigurationError, NemoUnavailableError
+from nemo_provider.hooks.answers import error_of, json_of
+from nemo_provider.hooks.endpoints import Endpoint
+from nemo_provider.hooks.wire import Wire, plain_url
+from nemo_provider.polls import Kind, poll
+from nemo_provider.states import Observation
+
+#: Longest pause between two tries, seconds, a Retry-After of the platform included.
+MAX_RETRY_WAIT = 60.0
+_CHUNK = 1 << 16
+#: Values of extra headers from this length on are taken for credentials and kept out of error texts.
+_SECRET_LENGTH = 8
+
+
+class NemoHttpHook(HttpHook):
+    """Call one service of the platform.
+
+    :param conn_id: Airflow connection of type HTTP; see ``Wire.from_connection`` for what it can say.
+    :param base_url: address to use if that connection does not exist, as ``http://nemo.test``. Never a secret.
+
+    Safe calls are retried with exponential back-off and jitter on 408, 429, 502, 503, 504 and lost connections,
+    honouring ``Retry-After``. A call that is not repeatable is retried only where the platform cannot have got it.
+    """
+
+    conn_type = "http"
+
+    def __init__(self, conn_id: str, base_url: str | None = None) -> None:
+        super().__init__(method="GET", http_conn_id=conn_id)
+        self.fallback_url = plain_url(base_url, "base_url") if base_url else None
+
+    @cached_property
+    def wire(self) -> Wire:
+        """Read the connection once, or fall back to ``base_url``."""
+        try:
+            connection = self.get_connection(self.http_conn_id)
+        except AirflowNotFoundException:
+            return self._fallback()
+        return Wire.from_connection(connection, connection.extra_dejson)
+
+    async def awire(self) -> Wire:
+        """Read the connection once without blocking the event loop, or fall back to ``base_url``."""
+        if "wire" not in self.__dict__:
+            try:
+                connection = await self.aget_connection(self.http_conn_id)
+            except AirflowNotFoundException:
+                self.__dict__["wire"] = self._fallback()
+            else:
+                self.__dict__["wire"] = Wire.from_connection(connection, await _extra(connection))
+        return self.wire
+
+    def _fallback(self) -> Wire:
+        if self.fallback_url is None:
+            raise NemoConfigurationError(
+                f"There is no Airflow connection {self.http_conn_id!r} and no base_url. Define the connection (type "
+                "HTTP: host, port, the bearer token as password), or give the task base_url='http://…'"
+            )
+        return Wire(f"base_url, there is no Airflow connection {self.http_conn_id!r}", self.fallback_url)
+
+    def get_conn(
+        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
+    ) -> requests.Session:
+        """Return a session with the connection's credential, headers, TLS and proxy."""
+        session = requests.Session()
+        session.auth = self.wire.auth
+        session.headers.update({**self.wire.headers, **(headers or {})})
+        session.verify, session.cert = self.wire.verify, self.wire.cert
+        session.proxies.update(self.wire.proxies)
+        self.base_url, self.merged_extra = (
+            self.wire.base_url,
+            {"timeout": self.wire.timeout, **(extra_options or {})},
+        )
+        return self._configure_session_from_mount_adapters(session)
+
+    def call(
+        self,
+        endpoint: Endpoint,
+        path: Mapping[str, str] | None = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        hidden: Collection[str] = (),
+        into: IO[bytes] | None = None,
+    ) -> Any:
+        """Make one call and return the decoded JSON body, or None for an empty one.
+
+        ``hidden`` are secrets in the request, kept out of error texts. With ``into`` the body is streamed to that
+        file instead. Raise the errors of ``nemo_provider.errors``.
+        """
+
+        def send() -> Any:
+            with (
+                self.get_conn() as session,
+                session.request(
+                    endpoint.method,
+                    url_of(self.wire, endpoint, path),
+                    params=query,
+                    json=json,
+                    data=form,
+                    timeout=self.wire.timeout,
+                    stream=into is not None,
+                    # Said per request: for a session, the environment's CA file would overrule it.
+                    verify=self.wire.verify,
+                    # A redirected POST would arrive as a GET.
+                    allow_redirects=endpoint.method == "GET",
+                ) as response,
+            ):
+                if response.status_code >= 300 or into is None:
+                    return self._value(
+                        endpoint, response.status_code, response.headers, response.content, hidden
+                    )
+                into.seek(0)
+                into.truncate()
+                for chunk in response.iter_content(_CHUNK):
+                    into.write(chunk)
+                return None
+
+        def attempt() -> Any:
+            try:
+                return send()
+            except requests.RequestException as error:
+                sent = not _never_sent(error)
+                raise self._lost(endpoint, type(error).__name__, sent) from None
+
+        return tenacity.Retrying(**self._retrying(endpoint))(attempt)
+
+    async def acall(
+        self, endpoint: Endpoint, path: Mapping[str, str] | None = None, *, retry: bool = True
+    ) -> Any:
+        """Make one call from an event loop. ``retry=False`` for polls: the poller forgives lost ones itself."""
+        wire = await self.awire()
+
+        async def attempt() -> Any:
+            door = _AsyncDoor(wire, endpoint.method)
+            try:
+                async with door.session(method=endpoint.method) as http:
+                    response = await http.run(endpoint=_path(endpoint, path), extra_options=door.options)
+                    body = await response.read()
+            except aiohttp.ClientConnectorError as error:
+                raise self._lost(endpoint, type(error).__name__, sent=False) from None
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise self._lost(endpoint, type(error).__name__, sent=True) from None
+            return self._value(endpoint, response.status, response.headers, body)
+
+        if not retry:
+            return await attempt()
+        return await tenacity.AsyncRetrying(**self._retrying(endpoint))(attempt)
+
+    def poll(self, kind: Kind, name: str) -> Observation:
+        """Ask the platform how a job, deployment or model is."""
+        questions = poll(kind, name)
+        question = next(questions)
+        try:
+            while True:
+                question = questions.send(question.answer(lambda q: self.call(q.endpoint, q.path)))
+        except StopIteration as end:
+            return end.value
+
+    async def apoll(self, kind: Kind, name: str) -> Observation:
+        """Ask the same from an event loop, one try per question."""
+        questions = poll(kind, name)
+        question = next(questions)
+        try:
+            while True:
+                answer = await question.aanswer(lambda q: self.acall(q.endpoint, q.path, retry=False))
+                question = questions.send(answer)
+        except StopIteration as end:
+            return end.value
+
+    def _value(
+        self,
+        endpoint: Endpoint,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        hidden: Collection[str] = (),
+    ) -> Any:
+        if 200 <= status < 300:
+            return json_of(body, str(endpoint))
+        wire = self.wire
+        long_headers = {value for value in wire.headers.values() if len(value) >= _SECRET_LENGTH}
+        secrets = {*hidden, *long_headers, wire.password or ""} - {""}
+        raise error_of(status, headers, body, str(endpoint), wire.credential, secrets)
+
+    def _lost(self, endpoint: Endpoint, problem: str, sent: bool) -> NemoUnavailableError:
+        what = "No answer to" if sent else "No connection for"
+        return NemoUnavailableError(f"{what} {endpoint} at {self.wire.base_url} ({problem})", sent=sent)
+
+    def _retrying(self, endpoint: Endpoint) -> dict[str, Any]:
+        def worth_it(error: BaseException) -> bool:
+            return isinstance(error, NemoUnavailableError) and (endpoint.repeatable or not error.sent)
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            asked_for = getattr(error, "retry_after", None)
+            if asked_for is not None:
+                return min(asked_for, MAX_RETRY_WAIT)
+            backed_off = min(self.wire.retry_wait * 2 ** (state.attempt_number - 1), MAX_RETRY_WAIT)
+            return backed_off * random.uniform(0.5, 1.0)
+
+        return {
+            "stop": tenacity.stop_after_attempt(self.wire.retries),
+            "retry": tenacity.retry_if_exception(worth_it),
+            "wait": wait,
+            "reraise": True,
+        }
+
+
+class _AsyncDoor(HttpAsyncHook):
+    """Be the HTTP provider's async hook with a ready ``Wire`` in place of its reading of the connection."""
+
+    def __init__(self, wire: Wire, method: str) -> None:
+        super().__init__(method=method, http_conn_id="", retry_limit=1)
+        self._wire = wire
+        connect, read = wire.timeout
+        self.options = {
+            "timeout": aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=read),
+            "ssl": wire.ssl(),
+            "proxy": wire.proxy(wire.base_url),
+            "allow_redirects": method == "GET",
+            "check_response": False,
+        }
+
+    async def config(self) -> SessionConfig:
+        """Return address, headers and credential."""
+        wire = self._wire
+        headers = dict(wire.headers)
+        if wire.password and not wire.login:
+            headers["Authorization"] = f"Bearer {wire.password}"
+        basic = aiohttp.BasicAuth(wire.login, wire.password or "") if wire.login else None
+        return SessionConfig(base_url=wire.base_url, headers=headers, auth=basic)
+
+
+def url_of(wire: Wire, endpoint: Endpoint, path: Mapping[str, str] | None = None, **query: str) -> str:
+    """Return the whole URL of a call."""
+    return wire.base_url + _path(endpoint, path) + (f"?{urlencode(query)}" if query else "")
+
+
+def _path(endpoint: Endpoint, path: Mapping[str, str] | None) -> str:
+    # Names hold @ and +, which the platform's own client sends as they are.
+    return endpoint.path.format(**{k: quote(v, safe="@+:") for k, v in (path or {}).items()})
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
+
+
+async def _extra(connection: Any) -> Mapping[str, Any]:
+    # Connections of the metadata database have no async reader; theirs does not block.
+    read = getattr(connection, "aextra_dejson", None)
+    return await read() if read else connection.extra_dejson

@@ -1,0 +1,109 @@
+"""One job, one name: how a retry recognises what an earlier try submitted. Pure functions.
+
+A *key* says what a job is for (which run, workload, model and stage; never which try). A *fingerprint* says what
+exactly was asked. Both travel with the job, in ``custom_fields`` and, for releases before 25.10 that drop those, as
+a mark in the description.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from nemo_provider.states import is_active, word
+
+#: Fields that say who asked, not what was asked.
+_NOT_THE_REQUEST = frozenset({"custom_fields", "description", "ownership", "name"})
+_MARK = re.compile(r"\[job ([0-9a-f]{20}) request ([0-9a-f]{20})\]")
+
+Job = dict[str, Any]
+
+
+class Plan(NamedTuple):
+    """Say what to do instead of, or before, submitting."""
+
+    action: Literal["attach", "reuse", "submit"]
+    job: Job | None
+    #: Unfinished jobs under the same key that asked for something else: nobody waits for them any more.
+    superseded: list[Job]
+    #: All jobs under the key, as found before submitting.
+    known: list[Job]
+
+
+def fingerprint(body: Mapping[str, Any]) -> str:
+    """Return 20 hex digits that change when the request does. Secret references count as they are written."""
+    asked = {key: value for key, value in body.items() if key not in _NOT_THE_REQUEST and value is not None}
+    return _digest(json.dumps(asked, sort_keys=True, separators=(",", ":"), default=str))
+
+
+def mark(body: Mapping[str, Any], key: str, owner: Mapping[str, str]) -> Job:
+    """Return the body with key, fingerprint and owner in ``custom_fields`` and in the description."""
+    request = fingerprint(body)
+    fields = {**(body.get("custom_fields") or {}), **owner, "job_key": key, "job_fingerprint": request}
+    description = f"{body.get('description') or ''} [job {_digest(key)} request {request}]".strip()
+    return {**body, "custom_fields": fields, "description": description}
+
+
+def plan(jobs: list[Job], request: str) -> Plan:
+    """Decide between attaching to an active job, reusing a completed one and submitting.
+
+    ``jobs`` are those under one key, newest first. Failed and cancelled ones are no reason not to submit anew.
+    """
+    active = [job for job in jobs if is_active(job.get("status"))]
+    superseded = [job for job in active if request_of(job) != request]
+    for job in active:
+        if request_of(job) == request:
+            return Plan("attach", job, superseded, jobs)
+    for job in jobs:
+        if word(job.get("status")) == "completed" and request_of(job) == request:
+            return Plan("reuse", job, superseded, jobs)
+    return Plan("submit", None, superseded, jobs)
+
+
+def is_under(job: Mapping[str, Any], key: str) -> bool:
+    """Say whether a job was submitted under this key."""
+    if owner := owner_of(job):
+        return owner == key
+    found = _MARK.search(job.get("description") or "")
+    return found is not None and found[1] == _digest(key)
+
+
+def request_of(job: Mapping[str, Any]) -> str | None:
+    """Return the fingerprint that a job was submitted with, or None if it carries none."""
+    fields = job.get("custom_fields") or {}
+    found = _MARK.search(job.get("description") or "")
+    return fields.get("job_fingerprint") or (found[2] if found else None)
+
+
+def differences(asked: Any, found: Any, path: str = "") -> list[str]:
+    """Return the dotted names of what was asked for and is not so; what the platform adds does not count.
+
+    A reference (``namespace/name``) equals the object that it resolves to.
+    """
+    if isinstance(asked, Mapping) and isinstance(found, Mapping):
+        return [
+            difference
+            for key, value in asked.items()
+            for difference in differences(value, found.get(key), f"{path}.{key}" if path else str(key))
+        ]
+    if isinstance(asked, (list, tuple)) and isinstance(found, list) and len(asked) == len(found):
+        return [
+            d
+            for i, pair in enumerate(zip(asked, found, strict=True))
+            for d in differences(*pair, f"{path}[{i}]")
+        ]
+    if isinstance(asked, str) and isinstance(found, Mapping):
+        found = f"{found.get('namespace')}/{found.get('name')}"
+    return [] if asked is None or asked == found else [path]
+
+
+def owner_of(job: Mapping[str, Any]) -> str | None:
+    """Return the key under which something was made, or None if it carries none."""
+    return (job.get("custom_fields") or {}).get("job_key")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:20]

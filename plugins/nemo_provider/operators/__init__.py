@@ -1,0 +1,1 @@
+"""Operators: submit one remote thing, return its id."""

@@ -1,0 +1,148 @@
+"""What all operators share: how they reach the platform, and how they submit a job so that it is submitted once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from nemo_provider import identity
+from nemo_provider.errors import NemoApiError, NemoConfigurationError, NemoUnavailableError
+from nemo_provider.hooks.nemo import NemoHook
+from nemo_provider.hooks.wire import plain_url
+from nemo_provider.links.nemo import push_link
+from nemo_provider.states import word
+
+#: One job per task instance of a run, whatever the try.
+DEFAULT_JOB_KEY = "{{ ti.dag_id }}/{{ ti.run_id }}/{{ ti.task_id }}/{{ ti.map_index }}"
+DEFAULT_OWNER = "{{ ti.dag_id }}/{{ ti.run_id }}"
+
+
+class NemoOperator(BaseOperator):
+    """Reach the platform.
+
+    :param nemo_conn_id: Airflow connection of type HTTP (templated).
+    :param base_url: address of the platform if that connection does not exist (templated). Never a secret.
+    """
+
+    template_fields: Sequence[str] = ("nemo_conn_id", "base_url")
+    ui_color = "#76b900"
+
+    def __init__(
+        self, *, nemo_conn_id: str = NemoHook.default_conn_name, base_url: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.nemo_conn_id = nemo_conn_id
+        self.base_url = base_url
+        check_base_url(base_url)
+
+    @cached_property
+    def hook(self) -> NemoHook:
+        """Make the hook when the task runs, so that parsing a DAG touches nothing."""
+        return NemoHook(self.nemo_conn_id, self.base_url)
+
+
+class NemoSubmitOperator(NemoOperator):
+    """Submit a job once, whatever happens to the task that does it.
+
+    Before submitting it looks: an active job under the same ``job_key`` that asked for the same is attached to, a
+    completed one is reused, failed and cancelled ones are left and a new one is submitted. An unfinished job under
+    the key that asked for something *else* is cancelled first: the work under this key has changed, nobody waits
+    for the old answer. When the answer to a submission is lost the job is looked up, never submitted blindly again.
+    """
+
+    kind: ClassVar[str]
+    what: ClassVar[str]
+    namespace: str
+    job_key: str
+
+    _job_id: str | None = None
+    _killed = False
+
+    def body(self) -> dict[str, Any]:
+        """Return the request, without key and owner."""
+        raise NotImplementedError
+
+    def is_usable(self, job: dict[str, Any]) -> bool:
+        """Say whether a completed job can still be reused."""
+        return True
+
+    def execute(self, context: Any) -> str:
+        """Attach, reuse or submit; return the job id."""
+        body = identity.mark(self.body(), self.job_key, owner_mark(context))
+        job, origin = self._find_or_submit(body)
+        self._job_id = job["id"]
+        if self._killed:
+            self._cancel()
+            raise AirflowFailException(f"Killed while submitting; {self.what} {self._job_id} was cancelled")
+        context["ti"].xcom_push(key="origin", value=origin)
+        push_link(context, self.hook.wire.base_url, self.kind, self._job_id)
+        self.after_submit(context, job)
+        return self._job_id
+
+    def after_submit(self, context: Any, job: dict[str, Any]) -> None:
+        """Push what else the job has to say."""
+
+    def on_kill(self) -> None:
+        """Cancel the job; if its id is not known yet, `execute` does so as soon as it is."""
+        self._killed = True
+        if self._job_id:
+            self._cancel()
+
+    def _find_or_submit(self, body: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        plan = identity.plan(self._ours(), identity.fingerprint(body))
+        for job in plan.superseded:
+            self.hook.cancel_job(self.kind, job["id"])
+            self.log.info("Cancelled %s %s: the request under its key has changed", self.what, job["id"])
+        if plan.job and (plan.action == "attach" or self.is_usable(plan.job)):
+            self.log.info("Found %s %s (%s)", self.what, plan.job["id"], word(plan.job.get("status")))
+            return plan.job, plan.action
+        job = self._submit(body, known={job["id"] for job in plan.known})
+        self.log.info("Submitted %s %s", self.what, job["id"])
+        return job, "submit"
+
+    def _submit(self, body: dict[str, Any], known: set[str]) -> dict[str, Any]:
+        try:
+            return self.hook.create_job(self.kind, body)
+        except (NemoUnavailableError, NemoApiError) as error:
+            if isinstance(error, NemoApiError) and error.status < 500:
+                raise
+            made = next((job for job in self._ours() if job["id"] not in known), None)
+            if made:
+                self.log.info("The answer was lost; the platform has %s %s", self.what, made["id"])
+                return made
+            raise NemoUnavailableError(
+                f"{error}. No {self.what} of this task is there; a retry looks again before it submits"
+            ) from error
+
+    def _ours(self) -> list[dict[str, Any]]:
+        jobs = self.hook.list_jobs(self.kind, self.namespace)
+        return [job for job in jobs if identity.is_under(job, self.job_key)]
+
+    def _cancel(self) -> None:
+        assert self._job_id is not None, "asked to cancel before there was a job"
+        if self.hook.cancel_job(self.kind, self._job_id):
+            self.log.info("Cancelled %s %s", self.what, self._job_id)
+
+
+def check_base_url(base_url: str | None) -> None:
+    """Refuse a base URL that is none, or carries a credential, when the DAG is parsed; templates pass."""
+    if isinstance(base_url, str) and base_url and "{{" not in base_url:
+        try:
+            plain_url(base_url, "base_url")
+        except NemoConfigurationError as error:
+            raise ValueError(str(error)) from None
+
+
+def owner_mark(context: Any) -> dict[str, str]:
+    """Return who made a remote thing, for the thing's ``custom_fields``."""
+    ti = context["ti"]
+    return {
+        "airflow_dag_id": ti.dag_id,
+        "airflow_run_id": ti.run_id,
+        "airflow_task_id": ti.task_id,
+        "airflow_map_index": str(ti.map_index),
+    }

@@ -1,0 +1,1 @@
+"""Triggers: the waiting itself, without a worker."""

@@ -1,0 +1,152 @@
+"""The sensors: ask before they defer, fail at once, poll on a worker too."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+
+from nemo_provider.errors import NemoAuthError, NemoJobFailedError, NemoJobTimeoutError, NemoUnavailableError
+from nemo_provider.operators.evaluator import NemoEvaluationOperator
+from nemo_provider.sensors.customizer import NemoCustomizationSensor
+from nemo_provider.sensors.deployment import NemoModelSensor
+from nemo_provider.sensors.evaluator import NemoEvaluationSensor
+from tests.nemo_provider.conftest import StartPlatform
+from tests.nemo_provider.support import (
+    TaskInstance,
+    Tenant,
+    customizable,
+    customization,
+    evaluation,
+    jobs,
+    statuses,
+    until,
+)
+
+SLOW = 60.0
+
+
+def context() -> dict[str, Any]:
+    return {"ti": TaskInstance()}
+
+
+def submitted(platform: Tenant) -> str:
+    task: NemoEvaluationOperator = evaluation(platform)
+    task.render_template_fields({})
+    return task.execute(context())
+
+
+def wait(platform: Tenant, job_id: str, **changes: Any) -> NemoEvaluationSensor:
+    arguments = {
+        "task_id": "wait",
+        "job_id": job_id,
+        "poll_interval": 0.02,
+        "base_url": platform.nemo_url,
+        **changes,
+    }
+    return NemoEvaluationSensor(**arguments)
+
+
+def test_it_asks_before_it_defers(platform: Tenant) -> None:
+    job_id = submitted(platform)
+    until(lambda: jobs(platform, "evaluation")[0]["status"] == "completed")
+    found = wait(platform, job_id, deferrable=True).execute(context())
+    assert (found["job_id"], found["status"]) == (job_id, "completed")
+
+
+def test_a_running_job_is_waited_for_in_the_triggerer(start_platform: StartPlatform) -> None:
+    platform = start_platform(evaluation_start=SLOW)
+    job_id = submitted(platform)
+    with pytest.raises(TaskDeferred) as deferred:
+        wait(platform, job_id, deferrable=True, poll_interval=9.0).execute(context())
+    waiting = deferred.value.trigger
+    assert (waiting.kind, waiting.name, waiting.poll_interval) == ("evaluation", job_id, 9.0)
+    assert deferred.value.method_name == "execute_complete"
+
+
+def test_the_default_is_airflows(platform: Tenant) -> None:
+    assert wait(platform, "eval-1").deferrable is conf.getboolean("operators", "default_deferrable")
+
+
+def test_without_a_triggerer_it_polls_on_the_worker(start_platform: StartPlatform, tmp_path: Path) -> None:
+    platform = start_platform(upload=0.2)
+    wanted, ti = customizable(platform, tmp_path), TaskInstance()
+    job_id = customization(platform, wanted).execute({"ti": ti})
+    sensor = NemoCustomizationSensor(
+        task_id="w", job_id=job_id, poll_interval=0.02, deferrable=False, base_url=platform.nemo_url
+    )
+    found = sensor.execute(context())
+    assert found["output_model"] == ti.xcoms["output_model"]
+    assert found["percentage_done"] == 100.0
+    assert found["epochs_completed"] == 1
+    assert isinstance(found["train_loss"], float)
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_failed_job_fails_the_task_for_good(start_platform: StartPlatform, deferrable: bool) -> None:
+    platform = start_platform({"kind": "evaluation", "fail": "judge unreachable"})
+    job_id = submitted(platform)
+    until(lambda: statuses(platform, "evaluation") == ["failed"])
+    with pytest.raises(NemoJobFailedError, match="judge unreachable") as failed:
+        wait(platform, job_id, deferrable=deferrable).execute(context())
+    assert isinstance(failed.value, AirflowFailException)
+    with pytest.raises(AirflowSkipException):
+        wait(platform, job_id, deferrable=deferrable, soft_fail=True).execute(context())
+
+
+def test_on_a_worker_the_deadline_cancels_the_job(start_platform: StartPlatform) -> None:
+    platform = start_platform(evaluation_start=SLOW)
+    job_id = submitted(platform)
+    with pytest.raises(NemoJobTimeoutError) as over:
+        wait(platform, job_id, deferrable=False, timeout=0.1).execute(context())
+    assert isinstance(over.value, AirflowSensorTimeout)
+    until(lambda: statuses(platform, "evaluation") == ["cancelled"])
+
+
+def test_kill_cancels_the_job(start_platform: StartPlatform) -> None:
+    platform = start_platform(evaluation_start=SLOW)
+    job_id = submitted(platform)
+    wait(platform, job_id, cancel_on_kill=False).on_kill()
+    assert statuses(platform, "evaluation")[0] not in ("cancelling", "cancelled")
+    wait(platform, job_id).on_kill()
+    until(lambda: statuses(platform, "evaluation") == ["cancelled"])
+
+
+def test_on_a_worker_lost_polls_are_forgiven_too(start_platform: StartPlatform) -> None:
+    poll = {"method": "GET", "path": "/v1/evaluation/jobs/eval-.*"}
+    platform = start_platform({**poll, "action": {"status": 404, "body": {"detail": "no such job"}}})
+    with pytest.raises(NemoUnavailableError, match=r"4 polls in a row failed.*no such job"):
+        wait(platform, submitted(platform), deferrable=False).execute(context())
+
+
+def test_a_refused_credential_is_no_lost_poll(start_platform: StartPlatform) -> None:
+    platform = start_platform(bearer_token="right")
+    with pytest.raises(NemoAuthError):
+        wait(platform, "eval-1", deferrable=True).execute(context())
+
+
+def test_a_model_is_waited_for_on_the_nim(start_platform: StartPlatform) -> None:
+    listing = {"data": [{"id": "ns/m@cust-1", "parent": "local/student-s"}]}
+    models = {"service": "nim", "path": "/v1/models"}
+    platform = start_platform(
+        {**models, "nth": [1], "action": {"status": 200, "body": {"data": []}}},
+        {**models, "action": {"status": 200, "body": listing}},
+    )
+    sensor = NemoModelSensor(
+        task_id="w", model="ns/m@cust-1", poll_interval=0.02, deferrable=False, base_url=platform.nim_url
+    )
+    assert sensor.execute(context())["base_model"] == "local/student-s"
+    assert sensor.template_fields == ("model", "nim_conn_id", "base_url")
+
+
+def test_a_sensor_that_would_never_pause_is_refused(platform: Tenant) -> None:
+    with pytest.raises(ValueError, match="poll_interval"):
+        wait(platform, "eval-1", poll_interval=0)
+    with pytest.raises(ValueError, match="carries a credential"):
+        wait(platform, "eval-1", base_url="http://me:pw@nemo.test")
