@@ -1,0 +1,54 @@
+"""What is asked of the platform for one candidate, settled when the dataset is there."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from airflow.sdk import task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from flywheel_tasks.run import Run
+from flywheel_tasks.settings import flywheel_config
+
+
+@task(multiple_outputs=True)
+def plan_candidate(model: str, run: Run, dataset: dict[str, Any], dag_run: Any = None) -> dict[str, Any]:
+    """Return names and evaluation configs of a candidate; skip it if the run did not choose it.
+
+    Outputs: `dataset` and `output_model` (references), `deployment` (name), and for each planned evaluation its config under
+    `base_eval`, `icl_eval`, `customized_eval`.
+    """
+    from include.flywheel.customization import output_model_name
+    from include.flywheel.datasets import FILES, icl_file
+    from include.flywheel.evaluation import dataset_url, evaluation_config, judge_reference
+
+    if model not in run["models"]:
+        raise AirflowSkipException(f"{model} is not among the models chosen for this run")
+    config = flywheel_config()
+    nim, namespace = config.candidate(model), config.nmp_config.nmp_namespace
+    training, settings = config.training_for(nim), config.evaluation_for(nim)
+    judge = config.llm_judge_config
+    key_variable = next(
+        (name for name in (judge.api_key_variables if judge else ()) if os.environ.get(name)), None
+    )
+    identity = f"{dag_run.dag_id}/{dag_run.run_id}"
+    output_model = output_model_name(
+        nim, training, workload_id=run["workload_id"], dataset=dataset["name"], run_identity=identity
+    )
+    plan: dict[str, Any] = {
+        "dataset": f"{namespace}/{dataset['name']}",
+        "output_model": f"{namespace}/{output_model}",
+        "deployment": f"{nim.slug}-{run['key']}",
+    }
+    for name in config.evaluations_of(nim):
+        path = icl_file(config.icl_context(nim)) if name == "icl-eval" else FILES["eval"]
+        plan[name.replace("-", "_")] = evaluation_config(
+            workload_type=dataset["workload_type"],
+            files_url=dataset_url(namespace, dataset["name"], path),
+            rows=dataset["eval"],
+            settings=settings,
+            judge=judge_reference(judge, key_variable) if judge else None,
+            tool_eval_type=config.evaluation_config.tool_eval_type,
+        )
+    return plan

@@ -1,0 +1,148 @@
+"""After the candidates: compare what came of them, report it, and judge the run."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from airflow.sdk import task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from flywheel_tasks.failures import NO_NOTE, noted_failure
+from flywheel_tasks.run import Run, run_folder
+from flywheel_tasks.settings import flywheel_config, storage_path
+from include.flywheel.config import NimConfig
+from include.flywheel.results import Candidate, Customization, Evaluation
+
+
+@task(trigger_rule="all_done")
+def compare(ti: Any = None) -> list[dict[str, Any]]:
+    """Put together what became of each chosen candidate, failed ones included. Skipped when there was no dataset."""
+    run, dataset = ti.xcom_pull(task_ids="open_run"), ti.xcom_pull(task_ids="build_datasets")
+    states = task_states(ti)
+    if states.get("upload_dataset") != "success":
+        raise AirflowSkipException("There is no dataset, so no candidate ran")
+    chosen = [nim for nim in flywheel_config().candidates if nim.name in run["models"]]
+    return [_Pieces(nim, run, dataset, states, ti).candidate().model_dump(mode="json") for nim in chosen]
+
+
+@task
+def write_report(candidates: list[dict[str, Any]], ti: Any = None) -> dict[str, Any]:
+    """Write report.json and report.md; return their paths and the verdict."""
+    from include.flywheel.curate import CurationSummary
+    from include.flywheel.datasets import DatasetSummary
+    from include.flywheel.export import ExportSummary
+    from include.flywheel.report import make_report, write_report
+
+    run: Run = ti.xcom_pull(task_ids="open_run")
+    report = make_report(
+        config=flywheel_config(),
+        run_id=ti.run_id,
+        dag_id=ti.dag_id,
+        client_id=run["client_id"],
+        workload_id=run["workload_id"],
+        exported=ExportSummary(**ti.xcom_pull(task_ids="export_logs")),
+        curated=CurationSummary(**ti.xcom_pull(task_ids="curate_records")),
+        dataset=DatasetSummary(**ti.xcom_pull(task_ids="build_datasets")),
+        candidates=[Candidate(**candidate) for candidate in candidates],
+    )
+    json_path, markdown_path = write_report(report, run_folder(run), reproduce=_command(run))
+    return {"json": str(json_path), "markdown": str(markdown_path), "verdict": report.recommendation.verdict}
+
+
+@task(trigger_rule="all_done", retries=0)
+def close_run(ti: Any = None) -> None:
+    """Fail the run if anything in it failed, and say what: Airflow looks at the last tasks only."""
+    run = ti.xcom_pull(task_ids="open_run")
+    failed = sorted(task_id for task_id, state in task_states(ti).items() if state == "failed")
+    if failed:
+        reasons = [
+            f"{task_id}: {(noted_failure(run, task_id) if run else None) or NO_NOTE}" for task_id in failed
+        ]
+        raise AirflowFailException("This run is not complete.\n" + "\n".join(reasons))
+
+
+def task_states(ti: Any) -> dict[str, str]:
+    """Return the states of all tasks of this run."""
+    states: dict[str, str] = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
+    return states
+
+
+def _command(run: Run) -> str:
+    """Return the make command that does this run again."""
+    parts = [f"LOGS={run['logs']}", f"WORKLOAD={run['workload_id']}", f"CLIENT={run['client_id']}"]
+    parts += [f"START={run['window_start']}"] if run["window_start"] else []
+    parts += [f"END={run['window_end']}"] if run["window_end"] else []
+    if len(run["models"]) < len(flywheel_config().candidates):
+        parts.append(f"MODELS={','.join(run['models'])}")
+    return shlex.join(["make", "run", *parts])
+
+
+class _Pieces:
+    """What the tasks of one candidate have left behind."""
+
+    def __init__(
+        self, nim: NimConfig, run: Run, dataset: dict[str, Any], states: dict[str, str], ti: Any
+    ) -> None:
+        self.nim, self.run, self.dataset, self.states, self.ti = nim, run, dataset, states, ti
+
+    def candidate(self) -> Candidate:
+        from include.flywheel.compare import candidate_result
+
+        config = flywheel_config()
+        planned = config.evaluations_of(self.nim)
+        own = {"plan", "create_config", "deploy", "wait_ready", "wait_customized_model", "release"}
+        release = self._xcom("release") or {}
+        waits = ["wait_customization", "wait_ready", *(f"{name.replace('-', '_')}.wait" for name in planned)]
+        return candidate_result(
+            self.nim,
+            planned=planned,
+            evaluations={name: self._evaluation(name) for name in planned},
+            customization=self._customization() if self.nim.customization_enabled else None,
+            errors=[f"{name}: {error}" for name in sorted(own) if (error := self._error(name))],
+            stopped=any(self._error(name) == NO_NOTE for name in waits),
+            deployment_seconds=release.get("lifetime_seconds", 0.0),
+        )
+
+    def _customization(self) -> Customization:
+        trained = self._xcom("wait_customization") or {}
+        error = self._error("submit_customization") or self._error("wait_customization")
+        return Customization(
+            status="complete" if trained else "failed",
+            job_id=self._xcom("submit_customization"),
+            output_model=self._xcom("submit_customization", "output_model"),
+            config=self._xcom("create_config"),
+            train_loss=trained.get("train_loss"),
+            val_loss=trained.get("val_loss"),
+            elapsed_seconds=trained.get("elapsed_time") or 0.0,
+            error=None if trained else error or "was not started",
+        )
+
+    def _evaluation(self, name: str) -> Evaluation:
+        from include.flywheel.compare import score_evaluation
+        from include.flywheel.evaluation import evaluated_rows
+
+        config, group = flywheel_config(), name.replace("-", "_")
+        fetched = self._xcom(f"{group}.results")
+        if fetched is None:
+            error = next(
+                (e for t in ("submit", "wait", "results") if (e := self._error(f"{group}.{t}"))), None
+            )
+            return Evaluation(status="failed", error=error or "was not started: a task before it failed")
+        customized = name == "customized-eval"
+        return score_evaluation(
+            storage_path(fetched["results"]),
+            rows=evaluated_rows(self.dataset["eval"], config.evaluation_for(self.nim)),
+            model=self._xcom("submit_customization", "output_model") if customized else self.nim.name,
+            job_id=fetched["job_id"],
+            confidence=config.recommendation.confidence,
+        )
+
+    def _xcom(self, name: str, key: str = "return_value") -> Any:
+        return self.ti.xcom_pull(task_ids=f"{self.nim.slug}.{name}", key=key)
+
+    def _error(self, name: str) -> str | None:
+        task_id = f"{self.nim.slug}.{name}"
+        if self.states.get(task_id) != "failed":
+            return None
+        return noted_failure(self.run, task_id) or NO_NOTE
