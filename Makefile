@@ -1,0 +1,53 @@
+# The two commands: `make run` turns the flywheel once, `make test` tests it. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv/bin
+LOGS =
+WORKLOAD =
+CLIENT =
+START =
+END =
+MODELS =
+CONFIG =
+PORT =
+# Handed over in the environment: no quoting of paths and names by the shell.
+export LOGS WORKLOAD CLIENT START END MODELS CONFIG PORT
+
+.PHONY: help run up test check lock platform sample clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: runtime ## one complete flywheel run: LOGS= WORKLOAD= CLIENT= START= END= MODELS= CONFIG=
+	@$(VENV)/python -m commands.run
+
+up: runtime ## Airflow with the flywheel DAGs and the embedded platform, kept running until Ctrl-C
+	@$(VENV)/python -m commands.up
+
+test: dev ## install what the tests need and run them all
+	@$(VENV)/python -m commands.hub_venvs
+	@$(VENV)/python -m pytest
+
+check: dev ## lint, format, types, import rules
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+	@PYTHONPATH=plugins:. $(VENV)/lint-imports
+
+platform: runtime ## the embedded NeMo platform alone (python -m include.local_nemo --help for its settings)
+	@$(VENV)/python -m include.local_nemo
+
+sample: runtime ## write the sample logs to .flywheel/sample/
+	@$(VENV)/python -m include.sample_logs --out .flywheel/sample/support_desk.jsonl
+
+lock: dev ## make requirements*.lock anew from requirements*.txt
+	@$(VENV)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 requirements.txt -o requirements.lock
+	@$(VENV)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 requirements-dev.txt -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what runs have left (.flywheel), not the installation
+	@rm -rf .flywheel
+
+.PHONY: runtime dev
+runtime:
+	@$(PYTHON) commands/install.py runtime
+dev:
+	@$(PYTHON) commands/install.py dev

@@ -1,0 +1,117 @@
+"""The few calls of Airflow's REST API that the commands need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+#: States in which nothing more happens to a task or run by itself.
+FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
+
+
+class AirflowApiError(Exception):
+    """Airflow refused a call, in its own words, or gave no answer."""
+
+
+class AirflowApi:
+    """A logged-in client of one Airflow."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self.url = url
+        self.session = requests.Session()
+        # On a busy machine an answer may be late; asking again for a state changes nothing, a POST is never repeated.
+        repeated = Retry(
+            total=5, backoff_factor=0.5, status_forcelist=(502, 503, 504), allowed_methods=("GET",)
+        )
+        self.session.mount("http://", HTTPAdapter(max_retries=repeated))
+        token = self._call("POST", "/auth/token", json={"username": user, "password": password})[
+            "access_token"
+        ]
+        self.session.headers["Authorization"] = f"Bearer {token}"
+
+    def import_errors(self) -> list[dict[str, Any]]:
+        """Return the files that could not be read as DAGs, with their errors."""
+        errors: list[dict[str, Any]] = self._call("GET", "/api/v2/importErrors")["import_errors"]
+        return errors
+
+    def dag_exists(self, dag_id: str) -> bool:
+        """Tell whether the DAG processor has found this DAG."""
+        answer = self._send("GET", f"/api/v2/dags/{dag_id}")
+        return answer.status_code == requests.codes.ok
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the scheduler run this DAG."""
+        self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
+        """Start a run. Raises AirflowApiError with the reason if a parameter is refused."""
+        self._call(
+            "POST",
+            f"/api/v2/dags/{dag_id}/dagRuns",
+            json={"dag_run_id": run_id, "logical_date": None, "conf": conf},
+        )
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return the state of a run: queued, running, success or failed."""
+        return str(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def unfinished_runs(self, dag_id: str) -> list[str]:
+        """Return the ids of the runs that are queued or running."""
+        runs = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?state=queued&state=running&limit=100")[
+            "dag_runs"
+        ]
+        return [run["dag_run_id"] for run in runs]
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Return the task instances of a run."""
+        tasks: list[dict[str, Any]] = []
+        while True:
+            page = self._call(
+                "GET",
+                f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=100&offset={len(tasks)}&order_by=id",
+            )
+            tasks += page["task_instances"]
+            if len(tasks) >= page["total_entries"] or not page["task_instances"]:
+                return tasks
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+        """Return what a task pushed, or None if it has pushed nothing."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true"
+        answer = self._send("GET", path)
+        return answer.json()["value"] if answer.ok else None
+
+    def fail_task(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Mark a task failed: its remote job is cancelled and its teardown runs, which marking the run would not ensure."""
+        self._call(
+            "PATCH",
+            f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}",
+            json={"new_state": "failed"},
+        )
+
+    def _call(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
+        answer = self._send(method, path, **kwargs)
+        if not answer.ok:
+            raise AirflowApiError(
+                f"Airflow answered {answer.status_code} to {method} {path.partition('?')[0]}: {_detail(answer)}"
+            )
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        try:
+            return self.session.request(method, self.url + path, timeout=30, **kwargs)
+        except requests.RequestException as error:
+            raise AirflowApiError(
+                f"Airflow at {self.url} gave no answer to {method} {path}: {error}"
+            ) from error
+
+
+def _detail(answer: requests.Response) -> str:
+    try:
+        detail = answer.json().get("detail")
+    except ValueError:
+        return answer.text[:500]
+    return detail if isinstance(detail, str) else str(detail)[:1000]
