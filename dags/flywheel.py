@@ -51,6 +51,8 @@ MODELS = [nim.name for nim in CONFIG.candidates]
 JUDGE = CONFIG.llm_judge_config if CONFIG.llm_judge_config and CONFIG.llm_judge_config.is_local else None
 #: Seconds between two looks at a job; None leaves it to each sensor, which knows what it waits for.
 POLLING = {"poll_interval": CONFIG.poll_interval} if CONFIG.poll_interval else {}
+#: What gives GPUs back is tried for half an hour and more: a platform that is being upgraded must not keep them.
+UNTIL_RELEASED = {"retries": 12, "retry_exponential_backoff": 2.0, "max_retry_delay": timedelta(minutes=5)}
 
 
 def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
@@ -62,8 +64,9 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
         schedule=CronDataIntervalTimetable(schedule, timezone="UTC") if schedule else None,
         start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
         catchup=False,
-        # A workload's windows are compared with one another, in order. Different workloads may share the other DAG.
-        max_active_runs=1 if workload else 4,
+        # A workload's windows are compared with one another, in order. Different workloads may share the other DAG, but
+        # not while each of them holds GPUs for a judge of its own: their candidates could all wait for the last ones.
+        max_active_runs=1 if workload or JUDGE else 4,
         # A schedule spends GPUs by itself: a person switches it on.
         is_paused_upon_creation=schedule is not None,
         params=trigger_form(workload),
@@ -173,7 +176,9 @@ def deployment(model: ServedModel, name: Any) -> tuple[Any, Any, Any]:
         gpus=model.serving_gpus,
     ).as_setup()
     ready = NemoDeploymentSensor(task_id="wait_ready", deployment=deploy.output, **POLLING)
-    release = NemoDeleteDeploymentOperator(task_id="release", deployment=deploy.output, **POLLING)
+    release = NemoDeleteDeploymentOperator(
+        task_id="release", deployment=deploy.output, **POLLING, **UNTIL_RELEASED
+    )
     chain(deploy, ready, release.as_teardown(setups=deploy))
     return deploy, ready, release
 
@@ -222,6 +227,7 @@ def trigger_form(workload: WorkloadConfig | None) -> dict[str, Param]:
             workload.workload_id if workload else "",
             type="string",
             minLength=1,
+            maxLength=200,
             title="Workload",
             description="`workload_id` of the log records.",
             section="Logs",

@@ -7,6 +7,15 @@ import orjson
 
 Message = dict[str, Any]
 
+#: Whose turn a message can be, in the OpenAI API; templates of models know no others.
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+
+#: The JSON parser rounds whole numbers that do not fit 64 bits, and says nothing: they come out as floats from here on.
+_ROUNDED = 2.0**63
+
+#: The JSON writer gives up at 254 levels, and a row has a few above the arguments.
+_MOST_LEVELS = 240
+
 
 class Unusable(Exception):  # noqa: N818 - not an error of the program: a verdict on one record
     """A record cannot be used; `reason` is one of `curate.REASONS`."""
@@ -36,7 +45,8 @@ def text_of(content: object) -> str:
 def arguments_object(arguments: object) -> dict[str, Any]:
     """Return a tool call's arguments as an object; nothing at all is an empty one.
 
-    Raises Unusable (`bad_tool_arguments`) when they are neither an object nor the JSON text of one.
+    Raises Unusable: `bad_tool_arguments` when they are neither an object nor the JSON text of one,
+    `number_too_large` when reading them has changed a number, `too_deep`.
     """
     if arguments is None or arguments == "":
         return {}
@@ -47,7 +57,18 @@ def arguments_object(arguments: object) -> dict[str, Any]:
             raise Unusable("bad_tool_arguments") from None
     if not isinstance(arguments, dict):
         raise Unusable("bad_tool_arguments")
+    _check(arguments, 0)
     return arguments
+
+
+def _check(value: object, level: int) -> None:
+    if level > _MOST_LEVELS:
+        raise Unusable("too_deep")
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check(inner, level + 1)
+    elif isinstance(value, float) and abs(value) >= _ROUNDED:
+        raise Unusable("number_too_large")
 
 
 def arguments_text(arguments: object) -> str:
@@ -94,15 +115,42 @@ def _learned_call(call: object, parse_arguments: bool) -> dict[str, Any]:
 def messages_of(request: object) -> list[Message]:
     """Return a request's messages; raise Unusable (`malformed_request`) when they are not a conversation."""
     messages = request.get("messages") if isinstance(request, dict) else None
-    if not isinstance(messages, list) or not messages:
+    if (
+        not isinstance(messages, list)
+        or not messages
+        or not all(_is_message(message) for message in messages)
+    ):
         raise Unusable("malformed_request")
-    for message in messages:
-        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise Unusable("malformed_request")
-        content = message.get("content")
-        if not (content is None or isinstance(content, str | list)):
-            raise Unusable("malformed_request")
     return messages
+
+
+def _is_message(message: object) -> bool:
+    if (
+        not isinstance(message, dict)
+        or not isinstance(message.get("role"), str)
+        or message["role"] not in ROLES
+    ):
+        return False
+    content, calls = message.get("content"), message.get("tool_calls")
+    parts = content if isinstance(content, list) else []
+    return (
+        (content is None or isinstance(content, str | list))
+        and all(isinstance(part, str | dict) for part in parts)
+        and (calls is None or (isinstance(calls, list) and all(_is_function(call) for call in calls)))
+    )
+
+
+def tools_of(request: Message) -> list[Message] | None:
+    """Return the tools that a request offers, None for none; raise Unusable (`malformed_tools`) when they are no functions."""
+    tools = request.get("tools") or None
+    if tools is not None and not (isinstance(tools, list) and all(_is_function(tool) for tool in tools)):
+        raise Unusable("malformed_tools")
+    return tools
+
+
+def _is_function(thing: object) -> bool:
+    function = thing.get("function") if isinstance(thing, dict) else None
+    return isinstance(function, dict) and isinstance(function.get("name"), str)
 
 
 def with_argument_objects(messages: Sequence[Message]) -> list[Message]:

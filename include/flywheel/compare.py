@@ -5,6 +5,7 @@ from pathlib import Path
 
 from include.flywheel.config import FlywheelConfig
 from include.flywheel.config_models import NimConfig
+from include.flywheel.errors import RecordError
 from include.flywheel.results import METHOD_OF, Candidate, CandidateStatus, Customization, Evaluation
 from include.flywheel.scores import read_samples, scores_of
 
@@ -14,18 +15,18 @@ def score_evaluation(
 ) -> Evaluation:
     """Return a finished evaluation from its `results.json`; `rows` is how many records it was to grade.
 
-    It counts as failed, with the reason, when not a single record was scored.
+    It counts as failed, with the reason, when the results cannot be read or not a single record was scored.
     """
-    scores = scores_of(read_samples(results), rows=rows, confidence=confidence)
-    scored = any(score.n for score in scores.values())
-    return Evaluation(
-        status="complete" if scored else "failed",
-        scores=scores,
-        rows=rows,
-        model=model,
-        job_id=job_id,
-        error=None if scored else f"none of {rows} records could be scored",
-    )
+    found = Evaluation(status="failed", rows=rows, model=model, job_id=job_id)
+    try:
+        samples = read_samples(results)
+    except RecordError as error:
+        return found.model_copy(update={"error": str(error)})
+    scores = scores_of(samples, rows=rows, confidence=confidence)
+    if not any(score.n for score in scores.values()):
+        nothing = f"none of {rows} records could be scored"
+        return found.model_copy(update={"scores": scores, "error": nothing})
+    return found.model_copy(update={"status": "complete", "scores": scores})
 
 
 def candidate_result(

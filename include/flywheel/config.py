@@ -1,6 +1,6 @@
 """The configuration of a flywheel: one YAML file, checked as a whole before anything is spent."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,21 @@ class FlywheelConfig(Section):
         return notes
 
 
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuse a key that is given twice, of which YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Return the mapping; raise `yaml.YAMLError` with the place of the second one."""
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"{key.value} is given twice. Keep one", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def load_config(path: str | Path) -> FlywheelConfig:
     """Read and check a configuration file.
 
@@ -158,11 +173,13 @@ def load_config(path: str | Path) -> FlywheelConfig:
     except UnicodeDecodeError as error:
         raise ConfigError(str(path), [f"the file is not UTF-8 text (byte {error.start})"]) from error
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
-        raise ConfigError(str(path), [f"{where}not YAML: {getattr(error, 'problem', error)}"]) from error
+        problem = getattr(error, "problem", None) or error
+        known = isinstance(error, yaml.constructor.ConstructorError)
+        raise ConfigError(str(path), [f"{where}{problem if known else f'not YAML: {problem}'}"]) from error
     return parse_config(data, source=str(path))
 
 
@@ -179,7 +196,8 @@ def parse_config(data: object, source: str) -> FlywheelConfig:
             config = FlywheelConfig.model_validate(without_problems(data, error))
         except ValidationError:
             raise ConfigError(source, problems) from None
-    problems += contradictions(config)
+    reported = {problem.partition(": ")[0] for problem in problems}
+    problems += [c for c in contradictions(config) if c.partition(": ")[0] not in reported]
     if problems:
         raise ConfigError(source, problems)
     return config

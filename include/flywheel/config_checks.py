@@ -1,15 +1,22 @@
 """Contradictions between settings that are each fine alone."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from croniter import croniter
+
+from include.flywheel.icl import MIN_EXAMPLE_TOKENS
+
 if TYPE_CHECKING:
     from include.flywheel.config import FlywheelConfig
 
-#: Airflow's own presets and a cron expression of five or six fields.
-_SCHEDULE = re.compile(r"@(once|continuous|hourly|daily|weekly|monthly|quarterly|yearly)|\S+( \S+){4,5}")
+#: Airflow's presets that have an interval; @once and @continuous have none to read logs of.
+_PRESETS = {"@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"}
+_CRON_FIELDS = 5
+
+#: Tasks of the DAG beside the candidates' groups, which are named after their models.
+_RESERVED = {"preflight", "compare", "judge"}
 
 
 def contradictions(config: "FlywheelConfig") -> list[str]:
@@ -19,6 +26,7 @@ def contradictions(config: "FlywheelConfig") -> list[str]:
         *_split(config),
         *_icl(config),
         *_judge(config),
+        *_bars(config),
         *_gpus(config),
         *_workloads(config),
     ]
@@ -38,6 +46,14 @@ def _models(config: "FlywheelConfig") -> Iterator[str]:
         other = slugs.setdefault(nim.slug, nim.name)
         if other != nim.name:
             yield f"nims: {other} and {nim.name} would both be named {nim.slug}. Rename one"
+    for index, nim in enumerate(config.nims):
+        if nim.slug in _RESERVED:
+            yield f"nims[{index}].model_name: {nim.slug} is the name of a task. Give the model's full name, org/name"
+        if nim.model_type == "llm" and not config.evaluations_of(nim):
+            yield (
+                f"nims[{index}].evaluation: base and icl are off and {nim.name} is not customized, so nothing of it "
+                "would be evaluated. Switch one on or remove the model"
+            )
 
 
 def _split(config: "FlywheelConfig") -> Iterator[str]:
@@ -61,11 +77,12 @@ def _icl(config: "FlywheelConfig") -> Iterator[str]:
     for index, nim in enumerate(config.nims):
         if nim.model_type == "llm" and "icl-eval" in config.evaluations_of(nim):
             context = config.icl_context(nim)
-            if icl.reserved_tokens >= context:
+            needed = max(icl.min_examples, 1) * MIN_EXAMPLE_TOKENS
+            if context - icl.reserved_tokens < needed:
                 yield (
                     f"icl_config.reserved_tokens: {icl.reserved_tokens} of the {context} tokens of nims[{index}] "
-                    f"({nim.name}) leave no room for examples. Lower it, raise the context, or set evaluation.icl: "
-                    "false for this model"
+                    f"({nim.name}) leave no room for {max(icl.min_examples, 1)} example(s) of {MIN_EXAMPLE_TOKENS} tokens. "
+                    "Lower it or min_examples, raise the context, or set evaluation.icl: false for this model"
                 )
     if icl.example_selection == "semantic_similarity":
         embedding = icl.similarity_config.embedding_nim_config if icl.similarity_config else None
@@ -94,6 +111,24 @@ def _judge(config: "FlywheelConfig") -> Iterator[str]:
         yield "llm_judge_config.url: is missing for a remote judge. Add the full endpoint URL"
 
 
+def _bars(config: "FlywheelConfig") -> Iterator[str]:
+    """Find bars that somebody set for scores that nobody is going to give."""
+    set_bars = {
+        name for name in config.recommendation.model_fields_set if getattr(config.recommendation, name)
+    }
+    if config.llm_judge_config is None and "tool_calling_correctness" in set_bars:
+        yield (
+            "recommendation.tool_calling_correctness: is given by a judge, and there is none. Add llm_judge_config or "
+            "set it to null"
+        )
+    if config.evaluation_config.tool_eval_type == "tool-calling-judge":
+        for name in sorted(set_bars & {"function_name", "function_name_and_args_accuracy"}):
+            yield (
+                f"recommendation.{name}: is not given by evaluation_config.tool_eval_type tool-calling-judge. Set a bar "
+                "for tool_calling_correctness and this one to null"
+            )
+
+
 def _gpus(config: "FlywheelConfig") -> Iterator[str]:
     budget = config.gpu_budget
     if budget is None:
@@ -101,10 +136,22 @@ def _gpus(config: "FlywheelConfig") -> Iterator[str]:
     judge = config.llm_judge_config
     judge_gpus = judge.serving_gpus if judge and judge.is_local else 0
     for index, nim in enumerate(config.nims):
+        if nim.model_type != "llm":
+            continue
+        nodes = nim.customizer.num_nodes
+        each = f" ({nim.customizer.gpus} on each of {nodes} nodes)" if nodes > 1 else ""
+        lower = "lower gpus or num_nodes" if nodes > 1 else "lower gpus"
         if nim.training_gpus > budget:
             yield (
-                f"nims[{index}].customizer_configs.gpus: training {nim.name} needs {nim.training_gpus} GPUs, more "
-                f"than gpu_budget ({budget}). Raise gpu_budget or lower gpus"
+                f"nims[{index}].customizer_configs: training {nim.name} needs {nim.training_gpus} GPUs{each}, more "
+                f"than gpu_budget ({budget}). Raise gpu_budget or {lower}"
+            )
+        elif nim.training_gpus + judge_gpus > budget and len(config.candidates) > 1:
+            # The judge serves the first candidates while the last one still trains.
+            yield (
+                f"nims[{index}].customizer_configs: training {nim.name} needs {nim.training_gpus} GPUs{each} beside the "
+                f"{judge_gpus} of the local judge, more than gpu_budget ({budget}): they would wait for each other. Raise "
+                f"gpu_budget, {lower}, or use a remote judge"
             )
         if nim.serving_gpus + judge_gpus > budget:
             beside = f" beside the {judge_gpus} of the local judge" if judge_gpus else ""
@@ -122,8 +169,12 @@ def _workloads(config: "FlywheelConfig") -> Iterator[str]:
         if count > 1:
             yield f"workloads: {count} of them would have the DAG {dag_id}. Keep one, or run the others by the DAG flywheel"
     for index, workload in enumerate(config.workloads):
-        if workload.schedule is not None and not _SCHEDULE.fullmatch(workload.schedule.strip()):
+        if workload.schedule is not None and not _is_schedule(workload.schedule):
             yield (
                 f"workloads[{index}].schedule: {workload.schedule!r} is no schedule. Use a cron expression of five "
-                "fields or a preset such as @daily"
+                f"fields or one of {', '.join(sorted(_PRESETS))}"
             )
+
+
+def _is_schedule(text: str) -> bool:
+    return text in _PRESETS or (len(text.split()) == _CRON_FIELDS and croniter.is_valid(text))

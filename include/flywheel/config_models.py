@@ -2,9 +2,12 @@
 
 from typing import Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 
 from include.flywheel.config_types import Count, HttpUrl, Section, slug
+
+#: NVIDIA's registry of NIM containers.
+REGISTRY = "nvcr.io/nim"
 
 #: Where the blueprint looks for the keys of a judge and of an embedding service, first one first.
 JUDGE_KEY_VARIABLES = ("LLM_JUDGE_API_KEY", "NVIDIA_API_KEY")
@@ -15,19 +18,38 @@ class ServedModel(Section):
     """A model that a NIM can serve, with the container's settings."""
 
     model_name: str | None = Field(
-        default=None, min_length=1, validation_alias=AliasChoices("model_name", "model_id")
+        default=None, pattern=r"^\S+$", validation_alias=AliasChoices("model_name", "model_id")
     )
     model_type: Literal["llm", "embedding"] = "llm"
     context_length: Count | None = None
     gpus: Count | None = None
     pvc_size: str | None = None
     tag: str | None = None
-    registry_base: str = "nvcr.io/nim"
+    registry_base: str = REGISTRY
+
+    @field_validator("registry_base", mode="before")
+    @classmethod
+    def _default_registry(cls, value: object) -> object:
+        return REGISTRY if value is None else value
 
     @property
     def serving_gpus(self) -> int:
         """The GPUs a deployment of it holds; one where the file says nothing."""
         return self.gpus or 1
+
+
+class CustomizerConfig(Section):
+    """What one model's training asks of the cluster."""
+
+    target: str = Field(min_length=1)
+    gpus: Count
+    num_nodes: Count = 1
+    tensor_parallel_size: Count = 1
+    data_parallel_size: Count = 1
+    use_sequence_parallel: bool = False
+    micro_batch_size: Count = 1
+    training_precision: str = "bf16-mixed"
+    max_seq_length: Count = 4096
 
 
 class RemoteOrLocal(ServedModel):
@@ -37,9 +59,13 @@ class RemoteOrLocal(ServedModel):
         default=None, validation_alias=AliasChoices("deployment_type", "type")
     )
     url: HttpUrl | None = None
-    #: Name of the environment variable with the key; an empty string says that no key is needed.
-    api_key_env: str | None = None
+    #: Name of the environment variable with the key; an empty string says that no key is needed. Upper case, so that a
+    #: key which somebody puts here is not taken for a name.
+    api_key_env: str | None = Field(default=None, pattern="^([A-Z_][A-Z0-9_]*)?$")
     api_key: None = None
+    #: The blueprint's files may have these for any model; they mean nothing here.
+    customization_enabled: bool = False
+    customizer_configs: CustomizerConfig | None = None
 
     @property
     def is_local(self) -> bool:
@@ -62,21 +88,6 @@ class EmbeddingConfig(RemoteOrLocal):
     """The embedding model behind semantic example selection."""
 
     model_type: Literal["llm", "embedding"] = "embedding"
-    customization_enabled: bool = False
-
-
-class CustomizerConfig(Section):
-    """What one model's training asks of the cluster."""
-
-    target: str = Field(min_length=1)
-    gpus: Count
-    num_nodes: Count = 1
-    tensor_parallel_size: Count = 1
-    data_parallel_size: Count = 1
-    use_sequence_parallel: bool = False
-    micro_batch_size: Count = 1
-    training_precision: str = "bf16-mixed"
-    max_seq_length: Count = 4096
 
 
 class TrainingOverrides(Section):

@@ -50,6 +50,8 @@ def _sentence(entry: Any, root: type[BaseModel]) -> str:
     match entry["type"]:
         case "extra_forbidden":
             known = sorted(_known_keys(root, entry["loc"][:-1]))
+            if key in known:
+                return "is given in another spelling, too. Keep one of the two"
             near = difflib.get_close_matches(key, known, n=1)
             return "unknown key. " + (
                 f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}"
@@ -60,6 +62,20 @@ def _sentence(entry: Any, root: type[BaseModel]) -> str:
             return f"{value!r} is not possible. Use {context['expected']}"
         case "too_short":
             return "is empty. Add at least one entry"
+        case "model_type" | "model_attributes_type" | "list_type" | "dict_type":
+            shape = "a list" if entry["type"] == "list_type" else "a section of keys"
+            if value is None:
+                return f"is empty. Remove the line, or write {shape} below it"
+            return f"{_shown(value)} is no {shape.removeprefix('a ')}. Write {shape} below it"
+        case "invalid_key":
+            return f"{value!r} is no name of a setting. Remove it"
+        case "string_pattern_mismatch" if key == "api_key_env":
+            return (
+                "is no name of an environment variable (capital letters, digits, _). Put the key into such a variable and "
+                "its name here"
+            )
+        case "string_pattern_mismatch":
+            return f"{value!r} is no name that the platform takes. Use letters, digits, dots and dashes, no blanks"
         case "value_error":
             return f"{_shown(value)} {context['error']}"
     message = entry["msg"].removeprefix("Input ")

@@ -18,7 +18,7 @@ class NmpConfig(Section):
     nemo_base_url: HttpUrl = "http://nemo.test"
     nim_base_url: HttpUrl = "http://nim.test"
     datastore_base_url: HttpUrl = "http://data-store.test"
-    nmp_namespace: str = Field(default="dfwbp", min_length=1)
+    nmp_namespace: str = Field(default="dfwbp", pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")
     #: Old blueprint key. Read and not used: `gpu_budget` decides what runs side by side.
     nim_parallelism: Count | None = None
 
@@ -131,7 +131,8 @@ class EvaluationConfig(EvaluationSettings):
 class WorkloadConfig(Section):
     """Ours: a workload with a DAG of its own. Without `logs` it reads the file's common `logs`."""
 
-    workload_id: str = Field(min_length=1)
+    #: Airflow's ids have at most 250 characters, and the DAG is named after the workload.
+    workload_id: str = Field(min_length=1, max_length=200)
     client_id: str = Field(min_length=1)
     schedule: str | None = None
     logs: str | None = None

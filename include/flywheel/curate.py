@@ -10,23 +10,29 @@ import orjson
 from pydantic import BaseModel
 
 from include.flywheel import export
-from include.flywheel.chat import Answer, Unusable, answer_of, messages_of, with_argument_objects
+from include.flywheel.chat import (
+    Unusable,
+)
 from include.flywheel.config_sections import DataSplitConfig
 from include.flywheel.config_types import WorkloadType
+from include.flywheel.conversations import Conversations, Origin
 from include.flywheel.errors import NotEnoughRecordsError, RecordError
 from include.flywheel.jsonl import line_writer, read_lines, write_json
-from include.flywheel.records import conversation_of, digest, epoch_seconds
 from include.flywheel.split import within_limit
-from include.flywheel.tokens import estimate_tokens
+from include.flywheel.usable import Usable, usable_record
 
 #: Why a record is set aside, as a reader of the report is told.
 REASONS = {
+    "not_json": "the line is no proper JSON: a bare NaN, broken UTF-8 or half a surrogate pair",
     "malformed_request": "the request has no messages that form a conversation",
+    "malformed_tools": "a tool that the request offers is no function with a name",
+    "too_deep": "the record is nested more deeply than JSON is written here",
     "bad_timestamp": "the timestamp is missing or no time",
     "no_answer": "the response has neither text nor a tool call",
     "truncated_answer": "the answer was cut off (finish_reason length or content_filter)",
     "malformed_tool_call": "a tool call of the answer has no function name",
     "bad_tool_arguments": "the arguments of a tool call are no JSON object",
+    "number_too_large": "a number in the arguments of a tool call has more than 64 bits",
     "no_tools_offered": "the answer calls a tool and the request offers none",
     "answer_in_prompt": "the logged request already ends with the answer, which a model would only repeat",
     "duplicate": "an earlier record has the same prompt, tools and answer",
@@ -69,7 +75,7 @@ class _Found:
         self.exported = 0
         self.set_aside: Counter[str] = Counter()
         self.lines: dict[str, list[int]] = {}
-        self.conversations: dict[str, int] = {}
+        self.origins: dict[Origin, int] = {}
         self.owners = array("L")
         self.is_tool_call = bytearray()
         self.export_lines = array("L")
@@ -80,8 +86,8 @@ class _Found:
         if len(named) < _NAMED_LINES:
             named.append(line)
 
-    def take(self, conversation: str, is_tool_call: bool, line: int) -> None:
-        self.owners.append(self.conversations.setdefault(conversation, len(self.conversations)))
+    def take(self, origin: Origin, is_tool_call: bool, line: int) -> None:
+        self.owners.append(self.origins.setdefault(origin, len(self.origins)))
         self.is_tool_call.append(is_tool_call)
         self.export_lines.append(line)
 
@@ -100,90 +106,42 @@ def curate(
     """
     found = _Found()
     with line_writer(folder / RECORDS) as rows, line_writer(folder / _FOUND) as index:
-        for line, row, entry in _usable(exported / export.RECORDS, found, split.parse_function_arguments):
-            found.take(entry["conversation"], bool(entry["tools"]), line)
-            rows.write(row)
-            index.write(orjson.dumps({"line": rows.rows, **entry}))
+        for line, usable in _usable(exported / export.RECORDS, found, split.parse_function_arguments):
+            found.take(usable.origin, bool(usable.entry["tools"]), line)
+            rows.write(usable.row)
+            index.write(orjson.dumps({"line": rows.rows, **usable.entry}))
     summary = _settle(folder, found, split, workload_type)
     write_json(folder / SUMMARY, summary.model_dump(mode="json"))
     if not summary.kept:
+        counts = ", ".join(f"{reason} {count}" for reason, count in summary.set_aside.items())
+        remedy = ""
+        if "over_limit" in summary.set_aside:
+            remedy = (
+                f". Every conversation has more than the {split.limit} records of data_split_config.limit, and none "
+                "is divided: raise it, or null for no limit"
+            )
         raise NotEnoughRecordsError(
-            f"none of {summary.exported} exported records can be used: "
-            + ", ".join(f"{reason} {count}" for reason, count in summary.set_aside.items())
+            f"none of {summary.exported} exported records can be used: {counts}{remedy}"
         )
     return summary
 
 
-def _usable(path: Path, found: _Found, parse_arguments: bool) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-    """Yield the line number in the export, the training row and the index entry of each usable record."""
+def _usable(path: Path, found: _Found, parse_arguments: bool) -> Iterator[tuple[int, Usable]]:
+    """Yield each usable record with its line number in the export."""
     seen: set[bytes] = set()
     for line, text in enumerate(read_lines(path), start=1):
         found.exported += 1
         try:
-            row, entry = _usable_record(orjson.loads(text), parse_arguments)
+            usable = usable_record(text, parse_arguments)
         except Unusable as verdict:
             found.leave_out(verdict.reason, line)
             continue
-        except orjson.JSONDecodeError as error:
-            raise RecordError(f"{path}, line {line} is not JSON: {error}. Export again") from error
-        key = bytes.fromhex(entry["id"])
+        key = bytes.fromhex(usable.entry["id"])
         if key in seen:
             found.leave_out("duplicate", line)
             continue
         seen.add(key)
-        yield line, row, entry
-
-
-def _usable_record(record: dict[str, Any], parse_arguments: bool) -> tuple[bytes, dict[str, Any]]:
-    request, response = record.get("request"), record.get("response")
-    messages = messages_of(request)
-    assert isinstance(request, dict)
-    timestamp = epoch_seconds(record.get("timestamp"))
-    if timestamp is None:
-        raise Unusable("bad_timestamp")
-    answer = answer_of(response, parse_arguments=parse_arguments)
-    assert isinstance(response, dict)
-    if _ends_with(messages, answer, parse_arguments):
-        raise Unusable("answer_in_prompt")
-    tools = request.get("tools") or None
-    if answer.tools and not tools:
-        raise Unusable("no_tools_offered")
-    shown = with_argument_objects(messages) if parse_arguments else messages
-    row, tools_at = training_row(shown, answer, tools)
-    choice = orjson.dumps(request.get("tool_choice")) if "tool_choice" in request else b""
-    return row, {
-        # What the model was shown and what it answered: equal ids are duplicates, in every run.
-        "id": digest(row + choice).hex(),
-        "conversation": conversation_of(request),
-        "timestamp": int(timestamp) if timestamp.is_integer() else timestamp,
-        "tools": answer.tools,
-        "tools_at": tools_at,
-        "prompt_tokens": estimate_tokens(len(row) - len(orjson.dumps(answer.message))),
-        "request": {key: value for key, value in request.items() if key not in ("messages", "tools")},
-        "response": {key: value for key, value in response.items() if key != "choices"},
-        "finish_reason": response["choices"][0].get("finish_reason"),
-    }
-
-
-def _ends_with(messages: list[dict[str, Any]], answer: Answer, parse_arguments: bool) -> bool:
-    """Tell whether the last message is the answer: some loggers append it to the list they keep as the request."""
-    if messages[-1]["role"] != "assistant":
-        return False
-    try:
-        return answer_of({"choices": [{"message": messages[-1]}]}, parse_arguments=parse_arguments) == answer
-    except Unusable:
-        return False
-
-
-def training_row(messages: list[dict[str, Any]], answer: Answer, tools: object) -> tuple[bytes, int]:
-    """Return one training row, and where its tools begin: they can be cut off without parsing.
-
-    `row[:tools_at] + b"}"` is the row without tools; `tools_at` is 0 when it has none.
-    """
-    row = b'{"messages":' + orjson.dumps([*messages, answer.message])
-    if tools is None:
-        return row + b"}", 0
-    return row + b',"tools":' + orjson.dumps(tools) + b"}", len(row)
+        yield line, usable
 
 
 def _settle(folder: Path, found: _Found, split: DataSplitConfig, wanted_type: str) -> CurationSummary:
@@ -198,11 +156,12 @@ def _settle(folder: Path, found: _Found, split: DataSplitConfig, wanted_type: st
         for owner, is_call in zip(found.owners, found.is_tool_call, strict=True)
         if bool(is_call) == tool_calling
     )
-    names = list(found.conversations)
-    within = within_limit(
-        {names[owner]: size for owner, size in sizes.items()}, split.limit, split.random_seed
-    )
-    kept_owners = {found.conversations[name] for name in within}
+    conversations = Conversations(found.origins)
+    names = [conversations.name(origin) for origin in found.origins]
+    of_conversation: Counter[str] = Counter()
+    for owner, size in sizes.items():
+        of_conversation[names[owner]] += size
+    within = within_limit(of_conversation, split.limit, split.random_seed)
 
     tools: Counter[str] = Counter()
     tokens_sum, tokens_max = 0, 0
@@ -211,11 +170,11 @@ def _settle(folder: Path, found: _Found, split: DataSplitConfig, wanted_type: st
             line = found.export_lines[position]
             if bool(found.is_tool_call[position]) != tool_calling:
                 found.leave_out(other_kind, line)
-            elif found.owners[position] not in kept_owners:
+            elif (conversation := names[found.owners[position]]) not in within:
                 found.leave_out("over_limit", line)
             else:
-                index.write(text)
                 entry = orjson.loads(text)
+                index.write(orjson.dumps({**entry, "conversation": conversation}))
                 tools.update(entry["tools"][:1])
                 tokens_sum += entry["prompt_tokens"]
                 tokens_max = max(tokens_max, entry["prompt_tokens"])
@@ -227,7 +186,7 @@ def _settle(folder: Path, found: _Found, split: DataSplitConfig, wanted_type: st
         set_aside={reason: found.set_aside[reason] for reason in REASONS if found.set_aside[reason]},
         set_aside_lines=found.lines,
         workload_type="tool_calling" if tool_calling else "generic",
-        conversations=len(kept_owners),
+        conversations=len(within),
         tools=dict(tools.most_common()),
         prompt_tokens_mean=round(tokens_sum / kept) if kept else 0,
         prompt_tokens_max=tokens_max,

@@ -16,7 +16,7 @@ from include.flywheel.chat import with_argument_texts
 from include.flywheel.config import FlywheelConfig
 from include.flywheel.config_types import WorkloadType, slug
 from include.flywheel.icl import Example, ExamplePool, IclPrompts
-from include.flywheel.jsonl import LineWriter, line_writer, read_lines, write_json
+from include.flywheel.jsonl import LineWriter, MixedLines, line_writer, read_lines, write_json
 from include.flywheel.split import Side, Split, split_conversations
 
 #: Raised when the meaning of the files changes.
@@ -137,22 +137,27 @@ def _write_sides(
 ) -> dict[str, FileSummary]:
     """Write train, validation and eval in one pass; only eval records and examples are parsed.
 
-    Training shows tools exactly when the evaluation does: otherwise the two prompts would differ.
+    Training shows tools exactly when the evaluation does: otherwise the two prompts would differ. The eval records are
+    mixed, the same way in every run: evaluations that are asked only the first of them are asked a sample, not the
+    oldest.
     """
     chosen = pool.chosen()
     with ExitStack() as stack:
         out: dict[Side, LineWriter] = {
             side: stack.enter_context(line_writer(folder / path, hashed=True)) for side, path in FILES.items()
         }
+        mixed = stack.enter_context(MixedLines())
         for entry, row in curation.kept_rows(curated):
             side = split.side_of(entry["conversation"])
             if side == "eval":
-                out[side].write(orjson.dumps({**eval_row(entry, orjson.loads(row)), **origin}))
+                mixed.add(entry["id"], orjson.dumps({**eval_row(entry, orjson.loads(row)), **origin}))
                 continue
             cut = entry["tools_at"] and not with_tools
             out[side].write(row[: entry["tools_at"]] + b"}" if cut else row)
             if entry["id"] in chosen:
                 pool.add(Example.of(entry["id"], orjson.loads(row)["messages"]))
+        for line in mixed:
+            out["eval"].write(line)
     return {FILES[side]: FileSummary(rows=w.rows, bytes=w.bytes, sha256=w.sha256) for side, w in out.items()}
 
 

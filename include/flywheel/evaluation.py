@@ -22,7 +22,7 @@ TOOL_JUDGE_METRIC = "correctness"
 SIMILARITY_PATTERN = r"(?i)^\s*(?:(?:score|rating|similarity)\s*[:=]\s*)?(10|[1-9])(?:\s*/\s*10)?\s*\.?\s*$"
 
 #: The first RATING line decides. The beginning lets a parser that only matches from the start find it too.
-RATING_PATTERN = r"(?i)[\s\S]*?\bRATING\W{0,4}:\W{0,4}([01])(?!\d|\.\d)"
+RATING_PATTERN = r"(?i)[\s\S]*?\bRATING[\s*_\"'`]{0,4}[:=][\s*_\"'`\[(]{0,4}([01])(?!\d|[.,]\d|\s*/\s*\d)"
 
 _SIMILARITY_RUBRIC = """\
 You compare a candidate answer to a question with a reference answer and rate how close in meaning they are.
@@ -41,7 +41,7 @@ Reply with the integer alone."""
 
 _SIMILARITY_QUESTION = """\
 <question>
-{% set asked = (item.request.messages | last).content %}{{ asked if asked is string else asked | tojson }}
+{% set asked = (item.request.messages | last).content | default("", true) %}{{ asked if asked is string else asked | tojson }}
 </question>
 <reference_answer>
 {{ item.response.choices[0].message.content }}
@@ -136,6 +136,18 @@ def evaluation_config(
     }
 
 
+def scores_asked(
+    workload_type: WorkloadType, tool_eval_type: ToolEvaluation, judged: bool
+) -> tuple[str, ...]:
+    """Return the names of the scores that an evaluation is to give."""
+    if workload_type == "generic":
+        return ("similarity",)
+    if tool_eval_type == "tool-calling-judge":
+        return ("tool_calling_correctness",)
+    programmatic = ("function_name", "function_name_and_args_accuracy")
+    return (*programmatic, "tool_calling_correctness") if judged else programmatic
+
+
 def evaluated_rows(rows: int, settings: EvaluationSettings) -> int:
     """Return how many of the eval records are asked."""
     return rows if settings.limit is None else min(rows, settings.limit)
@@ -150,7 +162,7 @@ def _needed(judge: str | dict[str, Any] | None, what: str) -> str | dict[str, An
 def _template(workload_type: WorkloadType, settings: EvaluationSettings) -> dict[str, Any]:
     template: dict[str, Any] = {"messages": "{{ item.request.messages | tojson }}"}
     if settings.shows_tools(workload_type):
-        template["tools"] = "{{ item.request.tools | tojson }}"
+        template["tools"] = "{{ item.request.tools | default([], true) | tojson }}"
         if settings.include_tool_choice:
             template["tool_choice"] = '{{ item.request.tool_choice | default("auto", true) | tojson }}'
         elif workload_type == "tool_calling":

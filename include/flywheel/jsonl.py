@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, Self
 
 import orjson
 
@@ -60,6 +61,30 @@ def line_writer(path: Path, *, hashed: bool = False) -> Iterator[LineWriter]:
     """Write lines to a file that appears only when the block ends well."""
     with replacing(path) as file:
         yield LineWriter(file, hashed=hashed)
+
+
+class MixedLines:
+    """Lines that come out in the order of their keys; kept in a temporary file, whatever their number."""
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        self._places: list[tuple[str, int, int]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def add(self, key: str, line: bytes) -> None:
+        """Take one line; all are added before the first is read."""
+        self._places.append((key, self._file.tell(), len(line)))
+        self._file.write(line)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _, start, size in sorted(self._places):
+            self._file.seek(start)
+            yield self._file.read(size)
 
 
 def read_lines(path: Path) -> Iterator[bytes]:

@@ -1,19 +1,12 @@
 """Which model to ship: the cheapest that surely clears the bar, or an honest "keep" or "cannot tell"."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from include.flywheel.config_sections import RecommendationConfig
-from include.flywheel.config_types import WorkloadType
 from include.flywheel.results import METHOD_OF, Candidate, Method, Recommendation, Score
-from include.flywheel.scores import SCALES, wilson
-
-#: The scores that grade each kind of workload.
-_SCORES: dict[WorkloadType, tuple[str, ...]] = {
-    "tool_calling": ("function_name", "function_name_and_args_accuracy", "tool_calling_correctness"),
-    "generic": ("similarity",),
-}
+from include.flywheel.scores import interval, scale_of
 
 #: Customized before ICL: examples are paid for in every call, a training once.
 _METHODS: tuple[Method, ...] = ("base", "customized", "icl")
@@ -39,43 +32,26 @@ class _Option:
         return f"{self.model} ({self.method})"
 
 
-def bars_for(
-    settings: RecommendationConfig, workload_type: WorkloadType, measured: set[str]
-) -> dict[str, float]:
-    """Return the bar of each score that this workload is graded by.
-
-    For tool calls a bar of a score that no candidate was measured by is left out, unless none would
-    remain: a judge and the programmatic metric are rarely both asked.
-    """
-    all_bars = settings.model_dump()
-    bars = {name: float(all_bars[name]) for name in _SCORES[workload_type] if all_bars[name] is not None}
-    return {name: bar for name, bar in bars.items() if name in measured} or bars
+def bars_for(settings: RecommendationConfig, asked: Iterable[str]) -> dict[str, float]:
+    """Return the bar of each score that the evaluations ask for, where the config sets one."""
+    bars = settings.model_dump()
+    return {name: float(bars[name]) for name in asked if bars[name] is not None}
 
 
 def recommend(
-    candidates: Sequence[Candidate], settings: RecommendationConfig, workload_type: WorkloadType
+    candidates: Sequence[Candidate], bars: dict[str, float], confidence: float = 0.95
 ) -> Recommendation:
     """Return the verdict over candidates; fewer GPUs are cheaper, and where those are equal the earlier one.
 
-    `switch` to the cheapest candidate × method whose interval lies above every bar; `keep_incumbent`
-    when every planned one was measured and lies below a bar; otherwise `cannot_tell`, with the eval rows
-    that would decide.
+    `switch` to the cheapest candidate × method whose interval lies above every bar, even if the records without a
+    score had the lowest; `keep_incumbent` when every planned one was measured and lies below a bar, even if they had
+    the highest; otherwise `cannot_tell`, with the eval rows that would decide.
     """
-    measured = {
-        name
-        for candidate in candidates
-        for evaluation in candidate.evaluations.values()
-        for name, score in evaluation.scores.items()
-        if score.n
-    }
-    bars = bars_for(settings, workload_type, measured)
     options = _options(candidates, bars)
     missing = _missing(candidates)
     if not bars:
-        return Recommendation(
-            verdict="cannot_tell",
-            reasons=[f"No bar is set for a {workload_type} workload in `recommendation`.", *missing],
-        )
+        said = "`recommendation` sets no bar for any score that was asked for."
+        return Recommendation(verdict="cannot_tell", reasons=[said, *missing])
     winner = next((option for option in options if option.standing == "clears"), None)
     if winner:
         passed_over = options[: options.index(winner)]
@@ -95,7 +71,7 @@ def recommend(
         return Recommendation(
             verdict="keep_incumbent", reasons=["Every candidate misses the bar.", *standings]
         )
-    return _cannot_tell(undecided, bars, settings.confidence, [*standings, *missing])
+    return _cannot_tell(undecided, bars, confidence, [*standings, *missing])
 
 
 def _cannot_tell(
@@ -108,6 +84,8 @@ def _cannot_tell(
     rows_needed = (min(wanted) if hopeful else max(wanted)) if wanted else None
     if rows_needed:
         said = f"Too few eval records to tell: about {rows_needed} are needed."
+    elif any(score.unscored for option in undecided for score in option.scores.values()):
+        said = "Too many eval records have no score, and more of them would not tell. See why: the samples are kept."
     elif undecided:
         said = "The scores lie at the bar: more eval records would not tell. Look at the answers, or move the bar."
     else:
@@ -129,13 +107,21 @@ def _options(candidates: Sequence[Candidate], bars: dict[str, float]) -> list[_O
 
 
 def _stands(scores: dict[str, Score], bars: dict[str, float]) -> Standing:
-    lows = {name: score.low for name, score in scores.items()}
-    highs = {name: score.high for name, score in scores.items()}
-    if any(high is not None and high < bars[name] for name, high in highs.items()):
+    reaches = {name: _reach(name, score) for name, score in scores.items()}
+    if any(high < bars[name] for name, (_, high) in reaches.items()):
         return "misses"
-    if all(low is not None and low >= bars[name] for name, low in lows.items()):
+    if all(low >= bars[name] for name, (low, _) in reaches.items()):
         return "clears"
     return "open"
+
+
+def _reach(name: str, score: Score) -> tuple[float, float]:
+    """Return what the mean over all rows can be, those without a score included, which may be anything."""
+    floor, ceiling = scale_of(name)
+    if score.low is None or score.high is None:
+        return floor, ceiling
+    unscored = score.unscored / (score.n + score.unscored)
+    return score.low + unscored * (floor - score.low), score.high + unscored * (ceiling - score.high)
 
 
 def _missing(candidates: Sequence[Candidate]) -> list[str]:
@@ -159,10 +145,11 @@ def _standing(option: _Option, bars: dict[str, float]) -> str:
 
 
 def shown(score: Score) -> str:
-    """Write a score with its interval and the records behind it."""
+    """Write a score with its interval, and the records with and without one."""
     if score.value is None or score.low is None or score.high is None:
-        return "unscored"
-    return f"{score.value:.2f} ({score.low:.2f}–{score.high:.2f}, {score.n} rows)"
+        return f"none of {score.unscored} rows scored" if score.unscored else "no score"
+    unscored = f", {score.unscored} unscored" if score.unscored else ""
+    return f"{score.value:.2f} ({score.low:.2f}–{score.high:.2f}, {score.n} rows{unscored})"
 
 
 def _rows_needed(option: _Option, bars: dict[str, float], confidence: float) -> int | None:
@@ -173,24 +160,29 @@ def _rows_needed(option: _Option, bars: dict[str, float], confidence: float) -> 
 
 
 def _rows_for(name: str, score: Score, bar: float, confidence: float) -> int | None:
-    if score.value is None or score.low is None or score.high is None:
+    """Return how many rows would decide if mean, spread and share of unscored rows stay; the fewest by bisection."""
+    if _decided(name, score, bar):
+        return score.n + score.unscored
+    if score.value is None:
         return None
-    if score.low >= bar or score.high < bar:
-        return score.n
-    distance = abs(score.value - bar)
-    if name in SCALES:
-        # The interval narrows with the square root of the rows.
-        rows = score.n * ((score.high - score.low) / 2 / distance) ** 2 if distance else _TOO_MANY_ROWS
-        return None if rows >= _TOO_MANY_ROWS else max(round(rows), score.n + 1)
-    few, many = score.n, _TOO_MANY_ROWS
-    if not _decided(score.value, many, bar, confidence):
+    few, many = score.n + score.unscored, _TOO_MANY_ROWS
+    if not _decided(name, _grown(name, score, many, confidence), bar):
         return None
     while many - few > 1:
         middle = (few + many) // 2
-        few, many = (few, middle) if _decided(score.value, middle, bar, confidence) else (middle, many)
+        decided = _decided(name, _grown(name, score, middle, confidence), bar)
+        few, many = (few, middle) if decided else (middle, many)
     return many
 
 
-def _decided(value: float, n: int, bar: float, confidence: float) -> bool:
-    low, high = wilson(value * n, n, confidence)
+def _decided(name: str, score: Score, bar: float) -> bool:
+    low, high = _reach(name, score)
     return low >= bar or high < bar
+
+
+def _grown(name: str, score: Score, rows: int, confidence: float) -> Score:
+    """Return the score as it would be over this many rows."""
+    assert score.value is not None, "nothing is known of what was never scored"
+    n = rows * score.n // (score.n + score.unscored)
+    low, high = interval(score.value, score.spread, n, scale=scale_of(name), confidence=confidence)
+    return score.model_copy(update={"n": n, "unscored": rows - n, "low": low, "high": high})

@@ -1,18 +1,16 @@
-"""When a record was logged, and which conversation it belongs to."""
+"""When records were logged, and the hash that names what is in them."""
 
 import hashlib
-import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
-
-import orjson
 
 from include.flywheel.errors import ConfigError
 
 #: Numbers above are no seconds (they would lie after the year 5000) but milli-, micro- or nanoseconds.
 _LARGEST_SECONDS = 1e11
-_LAST_SECOND = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+_UNITS = (1, 10**3, 10**6, 10**9)
+#: A string of this many digits is a date, 20251001, and not a second of the year 1970.
+_DATE_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Window:
 
 
 def parse_window(start: str | datetime | None, end: str | datetime | None) -> Window:
-    """Read a window from dates or ISO times; empty means open, a time without a zone is UTC.
+    """Read a window from dates or ISO times, as UTC; empty means open, a time without a zone is UTC.
 
     The end is exclusive, for a bare date too: start 2025-10-01 and end 2025-10-02 is the first of October.
     Raises ConfigError when a text is no time, or when nothing lies between start and end.
@@ -62,37 +60,38 @@ def _moment(name: str, value: str | datetime | None) -> datetime | None:
         raise ConfigError(
             "window", [f"{name}: {value!r} is no date or time. Write {today} or {today}T06:00:00Z"]
         ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return _utc(moment)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def epoch_seconds(value: object) -> float | None:
     """Return a logged timestamp as epoch seconds, or None when it is no time.
 
     Understood are numbers (or digits in a string) in seconds, milli-, micro- and nanoseconds, told apart
-    by their size, and ISO strings; without a zone they are UTC.
+    by their size, and ISO strings; without a zone they are UTC. Nothing was logged before 1970.
     """
-    if isinstance(value, bool) or value is None:
-        return None
     if isinstance(value, str):
         text = value.strip()
         try:
+            if len(text) == _DATE_DIGITS:
+                return _iso_seconds(text)
             value = float(text)
         except ValueError:
             return _iso_seconds(text)
-    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         return None
-    seconds = float(value)
-    while seconds > _LARGEST_SECONDS:
-        seconds /= 1000
-    return seconds if seconds <= _LAST_SECOND else None
+    return next((value / unit for unit in _UNITS if value <= _LARGEST_SECONDS * unit), None)
 
 
 def _iso_seconds(text: str) -> float | None:
     try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        seconds = _utc(datetime.fromisoformat(text)).timestamp()
     except (ValueError, OverflowError):
         return None
+    return seconds if seconds >= 0 else None
 
 
 def iso(seconds: float) -> str:
@@ -103,24 +102,3 @@ def iso(seconds: float) -> str:
 def digest(data: bytes) -> bytes:
     """Return 16 bytes that stand for the data: the same in every process and on every day."""
     return hashlib.blake2b(data, digest_size=16).digest()
-
-
-def conversation_of(request: dict[str, Any]) -> str:
-    """Return the id of the conversation a request belongs to.
-
-    It is `request.metadata.conversation_id`; without one, a hash of the opening: the messages up to the
-    first of the user, without system messages, which all turns of a conversation share and which
-    tomorrow's logs do not change.
-    """
-    metadata = request.get("metadata")
-    if isinstance(metadata, dict):
-        given = metadata.get("conversation_id")
-        if isinstance(given, str | int) and not isinstance(given, bool) and given != "":
-            return str(given)
-    opening = []
-    for message in request["messages"]:
-        if message.get("role") not in ("system", "developer"):
-            opening.append([message.get("role"), message.get("content")])
-            if message.get("role") == "user":
-                break
-    return f"opening-{digest(orjson.dumps(opening)).hex()}"

@@ -1,5 +1,6 @@
 """The report of a run: `report.json` for programs, `report.md` for people."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from include.flywheel.compare import in_config_order
 from include.flywheel.config import FlywheelConfig
 from include.flywheel.curate import REASONS, CurationSummary
 from include.flywheel.datasets import DatasetSummary
+from include.flywheel.evaluation import scores_asked
 from include.flywheel.export import ExportSummary
 from include.flywheel.jsonl import replacing, write_json
 from include.flywheel.recommend import bars_for, recommend, shown
@@ -31,7 +33,10 @@ def make_report(
 ) -> Report:
     """Return the report of a run, with its recommendation; `notes` are added to those of the data."""
     ordered = in_config_order(candidates, config)
-    measured = {name for c in ordered for e in c.evaluations.values() for name, s in e.scores.items() if s.n}
+    asked = scores_asked(
+        curated.workload_type, config.evaluation_config.tool_eval_type, config.llm_judge_config is not None
+    )
+    bars = bars_for(config.recommendation, asked)
     return Report(
         run_id=run_id,
         dag_id=dag_id,
@@ -48,9 +53,9 @@ def make_report(
             eval=dataset.eval,
         ),
         candidates=ordered,
-        recommendation=recommend(ordered, config.recommendation, curated.workload_type),
+        recommendation=recommend(ordered, bars, config.recommendation.confidence),
         dataset=dataset.name,
-        bars=bars_for(config.recommendation, curated.workload_type, measured),
+        bars=bars,
         confidence=config.recommendation.confidence,
         notes=[*config.notes(), *_data_notes(config, exported, dataset), *notes],
     )
@@ -67,20 +72,22 @@ def write_report(report: Report, folder: Path, *, reproduce: str = "") -> tuple[
 def markdown(report: Report, *, reproduce: str = "") -> str:
     """Return the report for people: verdict, table, data, what went wrong, how to reproduce."""
     parts = [
-        f"# Flywheel report: {report.workload_id}",
+        f"# Flywheel report: {_plain(report.workload_id)}",
         verdict(report),
-        "\n".join(f"- {reason}" for reason in report.recommendation.reasons),
+        "\n".join(f"- {_plain(reason)}" for reason in report.recommendation.reasons),
         "## Candidates",
         _legend(report),
         _table(report),
         "## Data",
         _data(report),
     ]
-    wrong = [f"- {c.model} ({c.status}): {e}" for c in report.candidates for e in c.errors]
-    wrong += [f"- {c.model}: stopped" for c in report.candidates if c.status == "stopped" and not c.errors]
+    wrong = [f"- {_plain(f'{c.model} ({c.status}): {e}')}" for c in report.candidates for e in c.errors]
+    wrong += [
+        f"- {_plain(c.model)}: stopped" for c in report.candidates if c.status == "stopped" and not c.errors
+    ]
     parts += ["## What went wrong", "\n".join(wrong) or "Nothing."]
     if report.notes:
-        parts += ["## Notes", "\n".join(f"- {note}" for note in report.notes)]
+        parts += ["## Notes", "\n".join(f"- {_plain(note)}" for note in report.notes)]
     parts += ["## How to reproduce", _reproduce(report, reproduce)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -91,7 +98,7 @@ def verdict(report: Report) -> str:
     match recommendation.verdict:
         case "switch":
             how = {"base": "as it is", "icl": "with examples in the prompt", "customized": "customized"}
-            said = f"Switch to {recommendation.model}, {how[recommendation.method or 'base']}."
+            said = f"Switch to {_plain(recommendation.model or '')}, {how[recommendation.method or 'base']}."
         case "keep_incumbent":
             said = "Keep the production model: no candidate is good enough."
         case _:
@@ -99,6 +106,14 @@ def verdict(report: Report) -> str:
             if recommendation.rows_needed:
                 said += f" About {recommendation.rows_needed} eval records would decide."
     return f"**{said}**"
+
+
+def _plain(text: str) -> str:
+    """Return a text that came from outside as one line without Markdown or HTML of its own."""
+    line = " ".join(text.split())
+    for special in ("\\", "`", "|", "*", "[", "]", "#"):
+        line = line.replace(special, f"\\{special}")
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _legend(report: Report) -> str:
@@ -115,7 +130,7 @@ def _table(report: Report) -> str:
         names = list(dict.fromkeys(n for e in candidate.evaluations.values() for n in e.scores)) or ["–"]
         for position, name in enumerate(names):
             cells = [_cell(candidate.evaluations.get(e, Evaluation()), name) for e in METHOD_OF]
-            head = (candidate.model, str(candidate.gpus)) if position == 0 else ("", "")
+            head = (_plain(candidate.model), str(candidate.gpus)) if position == 0 else ("", "")
             cost = f"{candidate.gpu_seconds:.0f}" if position == 0 else ""
             lines.append(f"| {' | '.join([*head, name, *cells, cost])} |")
     return "\n".join(lines)
@@ -126,14 +141,13 @@ def _cell(evaluation: Evaluation, name: str) -> str:
         return "–"
     if evaluation.status != "complete" or name not in evaluation.scores:
         return evaluation.status if evaluation.status != "complete" else "–"
-    score = evaluation.scores[name]
-    return shown(score) + (f", {score.unscored} unscored" if score.unscored else "")
+    return shown(evaluation.scores[name])
 
 
 def _data(report: Report) -> str:
     records = report.records
     lines = [
-        f"Workload `{report.workload_id}` of client `{report.client_id}` ({report.workload_type}), from "
+        f"Workload {_plain(report.workload_id)} of client {_plain(report.client_id)} ({report.workload_type}), from "
         f"{report.window.start} up to {report.window.end}.",
         "",
         f"- exported: {records.exported}",
@@ -150,7 +164,9 @@ def _reproduce(report: Report, command: str) -> str:
         f"Run `{report.run_id}` of DAG `{report.dag_id}`. The same window and configuration give the same data."
     ]
     if command:
-        lines += ["", "```sh", command, "```"]
+        # A fence longer than any in the command, so that nothing in it ends the block.
+        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command)), default=0))
+        lines += ["", f"{fence}sh", command, fence]
     return "\n".join(lines)
 
 

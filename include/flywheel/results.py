@@ -18,7 +18,8 @@ class Score(BaseModel):
     """The mean of one score over the `n` scored records, and the interval that the true mean lies in.
 
     `unscored` counts the records without a score, such as those with an unreadable verdict; they are
-    never taken as 0. `value`, `low` and `high` are null when nothing was scored.
+    never taken as 0. `value`, `low` and `high` are null when nothing was scored. `spread` is the standard
+    deviation of the scored values, null where they are all 0 or 1.
     """
 
     value: float | None = None
@@ -26,6 +27,7 @@ class Score(BaseModel):
     unscored: int = 0
     low: float | None = None
     high: float | None = None
+    spread: float | None = None
 
 
 class Evaluation(BaseModel):
@@ -59,7 +61,7 @@ class Candidate(BaseModel):
     """What became of one candidate.
 
     `gpus` are those that serving it holds. `gpu_seconds` are training time × its GPUs + the deployment's
-    life × its GPUs.
+    life × its GPUs, from its creation on: the platform does not say how long it waited for them.
     """
 
     model: str

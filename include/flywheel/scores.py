@@ -19,11 +19,15 @@ NAMES = {
     (GENERIC_METRIC, "similarity"): "similarity",
 }
 
-#: The scale of a score; 0 to 1 for all others.
-SCALES = {"similarity": (1.0, 10.0)}
+_SCALES = {"similarity": (1.0, 10.0)}
 
 
-def read_samples(path: Path) -> list[dict[str, Any]]:
+def scale_of(name: str) -> tuple[float, float]:
+    """Return the lowest and the highest value of a score."""
+    return _SCALES.get(name, (0.0, 1.0))
+
+
+def read_samples(path: Path) -> list[object]:
     """Read the samples in the Evaluator's `results.json`: `{"<task>": [{"item", "sample", "metrics"}]}`.
 
     Raises RecordError when the file is not there or has another shape.
@@ -41,14 +45,12 @@ def read_samples(path: Path) -> list[dict[str, Any]]:
     return [sample for samples in tasks.values() for sample in samples]
 
 
-def scores_of(
-    samples: Iterable[Mapping[str, Any]], *, rows: int, confidence: float = 0.95
-) -> dict[str, Score]:
+def scores_of(samples: Iterable[object], *, rows: int, confidence: float = 0.95) -> dict[str, Score]:
     """Return the scores over an evaluation of `rows` records, by the names users know.
 
-    A record that has no score, or NaN, is unscored, as is one that is missing altogether. One exception:
-    where the programmatic tool metric graded the function name but not the arguments, the candidate's
-    arguments were no JSON, and that is a wrong answer: 0.
+    A record that has no score, NaN, or one that is not on its scale, is unscored, as is one that is missing
+    altogether. One exception: where the programmatic tool metric graded the function name but not the arguments, the
+    candidate's arguments were no JSON, and that is a wrong answer: 0.
     """
     values: dict[str, list[float]] = {}
     for sample in samples:
@@ -60,40 +62,54 @@ def scores_of(
     }
 
 
-def _values(sample: Mapping[str, Any]) -> dict[str, float]:
+def _values(sample: object) -> dict[str, float]:
+    """Return what is found under the names that are looked for; results come from outside and may have any shape."""
+    metrics = _mapping(_mapping(sample).get("metrics"))
     values: dict[str, float] = {}
-    for metric, result in (sample.get("metrics") or {}).items():
-        for key, score in (result.get("scores") or {}).items():
-            name = NAMES.get((metric, key))
-            if name:
-                value = score.get("value") if isinstance(score, dict) else score
-                values[name] = float(value) if isinstance(value, int | float) else math.nan
+    for (metric, key), name in NAMES.items():
+        scores = _mapping(_mapping(metrics.get(metric)).get("scores"))
+        if key in scores:
+            score = scores[key]
+            values[name] = _on_scale(score["value"] if "value" in _mapping(score) else score, scale_of(name))
     both = "function_name_and_args_accuracy"
-    if math.isnan(values.get(both, 0.0)) and not math.isnan(values.get("function_name", math.nan)):
+    # Left out or null: services differ in how they write that there is none.
+    if math.isnan(values.get(both, math.nan)) and not math.isnan(values.get("function_name", math.nan)):
         values[both] = 0.0
     return values
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _on_scale(value: object, scale: tuple[float, float]) -> float:
+    floor, ceiling = scale
+    return float(value) if isinstance(value, int | float) and floor <= value <= ceiling else math.nan
 
 
 def score_of(values: list[float], *, rows: int, name: str, confidence: float) -> Score:
     """Return the mean of the scored values with its interval; the rest of the `rows` is unscored."""
     if not values:
         return Score(unscored=rows)
-    low, high = interval(values, scale=SCALES.get(name, (0.0, 1.0)), confidence=confidence)
-    mean = sum(values) / len(values)
-    return Score(value=mean, n=len(values), unscored=max(rows - len(values), 0), low=low, high=high)
+    n, mean = len(values), sum(values) / len(values)
+    spread = None
+    if scale_of(name) != (0.0, 1.0) or not set(values) <= {0.0, 1.0}:
+        spread = statistics.stdev(values) if n > 1 else 0.0
+    low, high = interval(mean, spread, n, scale=scale_of(name), confidence=confidence)
+    return Score(value=mean, n=n, unscored=max(rows - n, 0), low=low, high=high, spread=spread)
 
 
-def interval(values: list[float], *, scale: tuple[float, float], confidence: float) -> tuple[float, float]:
-    """Return the interval of the true mean: Wilson's for 0/1 values, else Student's t, within the scale.
+def interval(
+    mean: float, spread: float | None, n: int, *, scale: tuple[float, float], confidence: float
+) -> tuple[float, float]:
+    """Return the interval of the true mean of n values: Wilson's for 0/1 values, which have no `spread`, else Student's t.
 
-    Equal values (one alone, too) have no spread to measure: then Wilson's on the scale, the widest that
-    any spread could give.
+    Equal values (one alone, too) have a spread of 0, which says nothing of the next ones: then Wilson's on the scale,
+    the widest that any spread could give.
     """
     floor, ceiling = scale
-    n, mean = len(values), sum(values) / len(values)
-    if scale == (0.0, 1.0) and set(values) <= {0.0, 1.0}:
-        return wilson(round(sum(values)), n, confidence)
-    spread = statistics.stdev(values) if n > 1 else 0.0
+    if spread is None:
+        return wilson(mean * n, n, confidence)
     if not spread:
         low, high = wilson((mean - floor) / (ceiling - floor) * n, n, confidence)
         return floor + low * (ceiling - floor), floor + high * (ceiling - floor)

@@ -46,8 +46,8 @@ def split_conversations(sizes: Mapping[str, int], settings: DataSplitConfig) -> 
     """Divide conversations, given with their numbers of records, into eval, validation and training set.
 
     Eval takes whole conversations in hash order up to `eval_size` records; one that is larger than the
-    room left is passed over. Validation takes `val_ratio` of the records that remain in the same way, at
-    least one conversation where the ratio asks for any and two or more remain.
+    room left is passed over. Validation takes `val_ratio` of the records that remain in the same way: at
+    least one conversation where the ratio asks for any and two or more remain, never the last one.
 
     Raises NotEnoughRecordsError, with the numbers, when there are fewer records than
     `min_total_records`, when none would be left to train on, or when no conversation is small enough for
@@ -67,8 +67,9 @@ def split_conversations(sizes: Mapping[str, int], settings: DataSplitConfig) -> 
         )
     if len(sizes) < 2:
         raise NotEnoughRecordsError(
-            f"{have}; a conversation is never divided, so evaluating and training need at least 2. "
-            "Widen the window"
+            f"{have}; a conversation is never divided, so evaluating and training need at least 2. Widen the "
+            "window. If these are several conversations that open with the same words, log "
+            "request.metadata.conversation_id"
         )
     order = in_order(sizes, settings.random_seed)
     evaluation = frozenset(_fill(order, sizes, eval_size))
@@ -81,6 +82,8 @@ def split_conversations(sizes: Mapping[str, int], settings: DataSplitConfig) -> 
     remaining = sum(sizes[conversation] for conversation in rest)
     wanted = round(settings.val_ratio * remaining)
     validation = _fill(rest, sizes, wanted)
+    if len(validation) == len(rest):
+        validation.pop()
     if settings.val_ratio and not validation and len(rest) > 1:
         validation = [min(rest, key=lambda conversation: sizes[conversation])]
     return Split(evaluation, frozenset(validation))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import task
@@ -10,9 +13,11 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flywheel_tasks.failures import NO_NOTE, noted_failure
 from flywheel_tasks.run import Run, run_folder
-from flywheel_tasks.settings import flywheel_config, storage_path
+from flywheel_tasks.settings import ROOT, flywheel_config, storage_path
 from include.flywheel.config import NimConfig
 from include.flywheel.results import Candidate, Customization, Evaluation
+from nemo_provider.hooks.nemo import NemoHook
+from nemo_provider.times import parse_time
 
 
 @task(trigger_rule="all_done")
@@ -69,13 +74,16 @@ def task_states(ti: Any) -> dict[str, str]:
 
 
 def _command(run: Run) -> str:
-    """Return the make command that does this run again."""
+    """Return the make command that does this run again, on the stack that make starts."""
     parts = [f"LOGS={run['logs']}", f"WORKLOAD={run['workload_id']}", f"CLIENT={run['client_id']}"]
+    config = os.environ.get("FLYWHEEL_CONFIG")
+    parts += [f"CONFIG={config}"] if config and Path(config) != ROOT / "config" / "local.yaml" else []
     parts += [f"START={run['window_start']}"] if run["window_start"] else []
     parts += [f"END={run['window_end']}"] if run["window_end"] else []
     if len(run["models"]) < len(flywheel_config().candidates):
         parts.append(f"MODELS={','.join(run['models'])}")
-    return shlex.join(["make", "run", *parts])
+    # make reads a dollar sign as the beginning of a variable, whatever the shell thinks of it.
+    return shlex.join(["make", "run", *(part.replace("$", "$$") for part in parts)])
 
 
 class _Pieces:
@@ -92,7 +100,6 @@ class _Pieces:
         config = flywheel_config()
         planned = config.evaluations_of(self.nim)
         own = {"plan", "create_config", "deploy", "wait_ready", "wait_customized_model", "release"}
-        release = self._xcom("release") or {}
         waits = ["wait_customization", "wait_ready", *(f"{name.replace('-', '_')}.wait" for name in planned)]
         return candidate_result(
             self.nim,
@@ -101,20 +108,36 @@ class _Pieces:
             customization=self._customization() if self.nim.customization_enabled else None,
             errors=[f"{name}: {error}" for name in sorted(own) if (error := self._error(name))],
             stopped=any(self._error(name) == NO_NOTE for name in waits),
-            deployment_seconds=release.get("lifetime_seconds", 0.0),
+            deployment_seconds=self._deployment_seconds(),
         )
+
+    def _deployment_seconds(self) -> float:
+        """Return how long the deployment lived: until now, where nobody knows that it ended before."""
+        released = (self._xcom("release") or {}).get("lifetime_seconds")
+        created = self._xcom("deploy", "created_at")
+        if released is not None or not created:
+            return float(released or 0.0)
+        return (datetime.now(UTC) - parse_time(created)).total_seconds()
 
     def _customization(self) -> Customization:
         trained = self._xcom("wait_customization") or {}
         error = self._error("submit_customization") or self._error("wait_customization")
+        job_id = self._xcom("submit_customization")
+        elapsed = trained.get("elapsed_time")
+        if not trained and job_id:
+            # It has cost what it has cost.
+            job = NemoHook(base_url=flywheel_config().nmp_config.nemo_base_url).get_job(
+                "customization", job_id
+            )
+            elapsed = (job.get("status_details") or {}).get("elapsed_time")
         return Customization(
             status="complete" if trained else "failed",
-            job_id=self._xcom("submit_customization"),
+            job_id=job_id,
             output_model=self._xcom("submit_customization", "output_model"),
             config=self._xcom("create_config"),
             train_loss=trained.get("train_loss"),
             val_loss=trained.get("val_loss"),
-            elapsed_seconds=trained.get("elapsed_time") or 0.0,
+            elapsed_seconds=elapsed or 0.0,
             error=None if trained else error or "was not started",
         )
 

@@ -14,8 +14,11 @@ from include.flywheel.config import slug
 from include.flywheel.errors import FlywheelError
 from include.flywheel.records import Window, parse_window
 
-#: Runs that Airflow itself starts for an interval; any other asks for its window.
-INTERVAL_RUNS = {"scheduled", "backfill"}
+#: Runs that Airflow itself starts for an interval; any other asks for its window. Compared as text: Airflow hands over a
+#: member of an enumeration whose `str` is another word.
+INTERVAL_RUNS = ("scheduled", "backfill")
+#: A folder's name may have 255 bytes, ids of DAG and run together twice as many.
+_READABLE_LENGTH = 200
 
 
 class Run(TypedDict):
@@ -40,13 +43,15 @@ def open_run(
 ) -> Run:
     """Settle once whose records of which window this run is about. Raises FlywheelError naming the parameter."""
     config = flywheel_config()
-    window = resolve_window(params, str(dag_run.run_type), data_interval_start, data_interval_end)
+    window = resolve_window(params, dag_run.run_type, data_interval_start, data_interval_end)
     logs = params["logs"] or config.logs_for(params["workload_id"], params["client_id"])
     if not logs:
         raise FlywheelError("No logs: give the parameter `logs`, or set `logs` in the config.")
     models = params["models"] or [nim.name for nim in config.candidates]
     identity = f"{dag_run.dag_id}/{dag_run.run_id}"
-    folder = artifacts() / slug(params["workload_id"]) / slug(identity)
+    key = hashlib.sha256(identity.encode()).hexdigest()[:8]
+    # Readable in front; the key behind, because other ids can read the same.
+    folder = artifacts() / slug(params["workload_id"]) / f"{slug(identity)[:_READABLE_LENGTH]}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     return Run(
         client_id=params["client_id"],
@@ -56,7 +61,7 @@ def open_run(
         window_end=window.end.isoformat() if window.end else None,
         models=[config.candidate(model).name for model in models],
         folder=str(folder),
-        key=hashlib.sha256(identity.encode()).hexdigest()[:8],
+        key=key,
     )
 
 

@@ -92,7 +92,7 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated() -> None:
         ({"nims": [{"context_length": 8}]}, "nims[0].model_name: is missing"),
         ({"nims": [{**ONE_NIM, "model_type": "embedding"}]}, "no candidate"),
         ({"nims": [ONE_NIM, {**ONE_NIM, "model_name": "a-b"}]}, "would both be named a-b"),
-        ({"icl_config": {"reserved_tokens": 8192}}, "no room for examples"),
+        ({"icl_config": {"reserved_tokens": 8192}}, "no room for 1 example(s)"),
         ({"icl_config": {"min_examples": 4}}, "more than max_examples"),
         ({"icl_config": {"max_examples": 21}}, "more than data_split_config.eval_size"),
         ({"icl_config": {"example_selection": "semantic_similarity"}}, "embedding_nim_config: is missing"),
@@ -107,6 +107,42 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated() -> None:
             "beside the 1 of the local",
         ),
         ({"training_config": {"epochs": 0}}, "training_config.epochs: 0 should be greater"),
+        ({"mlflow_config": None}, "mlflow_config: is empty. Remove the line, or write a section"),
+        ({"workloads": None}, "workloads: is empty. Remove the line, or write a list"),
+        ({"nims": 5}, "nims: 5 is no list"),
+        ({7: {}}, "7 is no name of a setting"),
+        (
+            {"llm_judge_config": {"model_name": "j", "model_id": "k"}},
+            "model_id: is given in another spelling",
+        ),
+        (
+            {"training_config": {"learning_rate": float("inf")}},
+            "learning_rate: inf should be a finite number",
+        ),
+        ({"nims": [{**ONE_NIM, "gpus": True}]}, "nims[0].gpus: True must be a number"),
+        ({"nmp_config": {"nmp_namespace": "a b"}}, "'a b' is no name that the platform takes"),
+        ({"nims": [{**ONE_NIM, "model_name": "judge"}]}, "judge is the name of a task"),
+        (
+            {"nims": [{**ONE_NIM, "evaluation": {"base": False, "icl": False}}]},
+            "nothing of it would be evaluated",
+        ),
+        ({"icl_config": {"reserved_tokens": 8100}}, "no room for 1 example(s)"),
+        (
+            {"icl_config": {"min_examples": 60, "max_examples": 60}, "data_split_config": {"eval_size": 99}},
+            "for 60 ex",
+        ),
+        ({"workloads": [{"workload_id": "w", "client_id": "c", "schedule": "@once"}]}, "is no schedule"),
+        ({"workloads": [{"workload_id": "w", "client_id": "c", "schedule": "61 * * * *"}]}, "is no schedule"),
+        ({"workloads": [{"workload_id": "w" * 201, "client_id": "c"}]}, "at most 200 characters"),
+        ({"recommendation": {"tool_calling_correctness": 0.9}}, "is given by a judge, and there is none"),
+        (
+            {
+                "evaluation_config": {"tool_eval_type": "tool-calling-judge"},
+                "llm_judge_config": {"type": "local", "model_name": "j"},
+                "recommendation": {"function_name": 0.9},
+            },
+            "recommendation.function_name: is not given by",
+        ),
         ([], "must be a mapping"),
     ],
 )
@@ -118,7 +154,43 @@ def test_a_mistake_is_named_with_its_key(section: Any, expected: str) -> None:
 def test_training_that_needs_more_gpus_than_the_budget_is_refused() -> None:
     customizer = {"target": "a/b@1", "gpus": 2, "num_nodes": 2}
     nim = {**ONE_NIM, "customization_enabled": True, "customizer_configs": customizer}
-    assert "training a/b needs 4 GPUs" in problems({"nims": [nim], "gpu_budget": 3})[0]
+    found = problems({"nims": [nim], "gpu_budget": 3})[0]
+    assert "training a/b needs 4 GPUs (2 on each of 2 nodes)" in found
+    assert "lower gpus or num_nodes" in found
+
+
+def test_a_training_that_would_wait_for_the_judge_that_waits_for_it_is_refused() -> None:
+    nim = {**ONE_NIM, "customization_enabled": True, "customizer_configs": {"target": "a/b@1", "gpus": 4}}
+    shared = {"gpu_budget": 4, "llm_judge_config": {"type": "local", "model_name": "j"}}
+    other = {**ONE_NIM, "model_name": "c/d"}
+    assert "they would wait for each other" in problems({"nims": [other, nim], **shared})[0]
+    # Alone it has trained before the judge is deployed.
+    assert parse_config({"nims": [nim], **shared}, source="x").gpu_budget == 4
+
+
+def test_an_embedding_model_is_not_counted_against_the_budget() -> None:
+    embedding = {**ONE_NIM, "model_name": "e/e", "model_type": "embedding", "gpus": 99}
+    assert parse_config({"nims": [ONE_NIM, embedding], "gpu_budget": 1}, source="x").gpu_budget == 1
+
+
+def test_keys_of_the_blueprint_that_mean_nothing_for_a_judge_are_taken() -> None:
+    judge = {
+        "model_name": "j",
+        "deployment_type": "local",
+        "customization_enabled": False,
+        "customizer_configs": {"target": "j@1", "gpus": 1},
+        "registry_base": None,
+    }
+    config = parse_config({"nims": [ONE_NIM], "llm_judge_config": judge}, source="x")
+    assert config.llm_judge_config is not None
+    assert config.llm_judge_config.registry_base == "nvcr.io/nim"
+
+
+def test_a_key_in_the_place_of_its_variable_is_refused_and_not_repeated() -> None:
+    judge = {"model_name": "j", "url": "https://j.test/v1", "api_key_env": "nvapi-very-secret"}
+    with pytest.raises(ConfigError, match="name of an environment variable") as caught:
+        parse_config({"nims": [ONE_NIM], "llm_judge_config": judge}, source="x")
+    assert "very-secret" not in str(caught.value)
 
 
 def test_a_candidate_overrides_the_common_settings() -> None:
@@ -166,6 +238,18 @@ def test_a_file_that_cannot_be_read_is_a_config_error(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("nims: [\n")
     with pytest.raises(ConfigError, match="not YAML"):
         load_config(tmp_path / "broken.yaml")
+
+
+def test_a_section_that_is_given_twice_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "twice.yaml").write_text(
+        "nims: [{model_name: a/b, context_length: 8192}]\ngpu_budget: 1\nlogs: x\ngpu_budget: 2\n"
+    )
+    with pytest.raises(ConfigError, match="line 4: gpu_budget is given twice"):
+        load_config(tmp_path / "twice.yaml")
+
+
+def test_one_mistake_is_reported_once() -> None:
+    assert len(problems({"nims": [{**ONE_NIM, "model_name": "a b"}]})) == 1
 
 
 def test_a_config_error_survives_pickling() -> None:

@@ -22,6 +22,13 @@ def called(name: Any, arguments: Any, **call: Any) -> dict[str, Any]:
     }
 
 
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
 def test_every_record_is_kept_or_set_aside_for_one_reason(curated: Curate) -> None:
     good = [tool_record("c", turn) for turn in range(12)]
     bad = {
@@ -31,6 +38,40 @@ def test_every_record_is_kept_or_set_aside_for_one_reason(curated: Curate) -> No
             {**good[0], "request": {"messages": ["hi"]}},
             {**good[0], "request": {"messages": [{"content": "no role"}]}},
             {**good[0], "request": {"messages": [{"role": "user", "content": 7}]}},
+            {**good[0], "request": {"messages": [{"role": "wizard", "content": "hi"}]}},
+            {**good[0], "request": {"messages": [{"role": ["user"], "content": "hi"}]}},
+            {**good[0], "request": {"messages": [{"role": "user", "content": [1, None]}]}},
+            {**good[0], "request": {"messages": [*USER, {"role": "assistant", "tool_calls": 5}]}},
+            {**good[0], "request": {"messages": [*USER, {"role": "assistant", "tool_calls": [{"id": 1}]}]}},
+        ],
+        "malformed_tools": [
+            record("mt", USER, called("f", {}), tools=tools)  # type: ignore[arg-type]
+            for tools in (
+                5,
+                True,
+                "f",
+                {"f": 1},
+                [5],
+                [None],
+                [{"function": None}],
+                [{"function": {"name": 1}}],
+            )
+        ],
+        "too_deep": [
+            record("td", USER, called("f", nested(400)), tools=TOOLS),
+            record("td", USER, called("f", json.dumps(nested(400))), tools=TOOLS),
+            record(
+                "td", USER, called("f", {}), tools=[{"function": {"name": "f", "parameters": nested(400)}}]
+            ),
+            record("td", USER, called("f", {}), tools=TOOLS, extra_body=nested(400)),
+            record("td", [{"role": "user", "content": [nested(400)]}], called("f", {}), tools=TOOLS),
+        ],
+        "not_json": [
+            '{"client_id": "acme", "workload_id": "support", "timestamp": 1759276800, "request": {"x": NaN}}'
+        ],
+        "number_too_large": [
+            record("nl", USER, called("f", '{"id": 123456789012345678901234567890}'), tools=TOOLS),
+            record("nl", USER, called("f", {"ids": [2**64]}), tools=TOOLS),
         ],
         "bad_timestamp": [tool_record("t", 1) | {"timestamp": "soon"}],
         "no_answer": [
@@ -64,7 +105,7 @@ def test_every_record_is_kept_or_set_aside_for_one_reason(curated: Curate) -> No
     assert summary.set_aside == {reason: len(records) for reason, records in bad.items()}
     assert summary.kept == 12
     assert summary.kept + sum(summary.set_aside.values()) == summary.exported
-    assert summary.set_aside_lines["bad_timestamp"] == [18]
+    assert summary.set_aside_lines["bad_timestamp"] == [12 + 10 + 8 + 5 + 1 + 2 + 1]
 
 
 def test_a_prompt_that_ends_with_another_answer_of_the_model_is_kept(curated: Curate) -> None:
@@ -164,6 +205,17 @@ def test_a_limit_leaves_out_whole_conversations_and_says_so(tmp_path: Path, cura
     assert summary.set_aside == {"over_limit": 60}
     kept = [row["conversation"] for row in read_rows(tmp_path / "curated/index.jsonl")]
     assert {kept.count(name) for name in kept} == {5}
+
+
+def test_a_limit_below_every_conversation_says_what_to_do(curated: Curate) -> None:
+    with pytest.raises(NotEnoughRecordsError, match=r"over_limit 15.*data_split_config\.limit.*raise it"):
+        curated([tool_record(f"c{c}", turn) for c in range(3) for turn in range(5)], limit=4, eval_size=3)
+
+
+def test_numbers_of_64_bits_are_kept_as_they_are(tmp_path: Path, curated: Curate) -> None:
+    curated([record("b", USER, called("f", {"a": 2**64 - 1, "b": -(2**63), "c": 1e18}), tools=TOOLS)])
+    call = read_rows(tmp_path / "curated/records.jsonl")[0]["messages"][-1]["tool_calls"][0]
+    assert call["function"]["arguments"] == {"a": 2**64 - 1, "b": -(2**63), "c": 1e18}
 
 
 def test_no_limit_keeps_everything(curated: Curate) -> None:

@@ -8,7 +8,7 @@ from include.flywheel.config import parse_config
 from include.flywheel.datasets import build_datasets, icl_file
 from include.flywheel.errors import NotEnoughRecordsError, RecordError
 from tests.flywheel.conftest import Build, Curate
-from tests.flywheel.samples import CLIENT, WORKLOAD, config, read_rows, text_record, tool_record
+from tests.flywheel.samples import CLIENT, DAY_ONE, WORKLOAD, config, read_rows, text_record, tool_record
 
 NAMES = ("find_user", "get_order", "cancel_order")
 
@@ -68,6 +68,18 @@ def test_an_eval_row_is_the_logged_record_with_arguments_as_objects(tmp_path: Pa
         assert (row["workload_id"], row["client_id"]) == (WORKLOAD, CLIENT)
         assert row["conversation_id"] == was["request"]["metadata"]["conversation_id"]  # type: ignore[index]
         assert len(row["record_id"]) == 32
+
+
+def test_the_first_eval_rows_are_a_sample_of_the_window_not_its_beginning(
+    tmp_path: Path, built: Build
+) -> None:
+    records = [text_record(f"c{i}", f"q{i}", f"a{i}", timestamp=DAY_ONE + i) for i in range(400)]
+    built(records, eval_size=100)
+    times = [row["timestamp"] for row in read_rows(tmp_path / "dataset/testing/eval.jsonl")]
+    assert min(times[:20]) < DAY_ONE + 100
+    assert max(times[:20]) > DAY_ONE + 300
+    built(list(reversed(records)), eval_size=100)
+    assert [row["timestamp"] for row in read_rows(tmp_path / "dataset/testing/eval.jsonl")] == times
 
 
 def _spaced(messages: list[dict[str, object]]) -> list[dict[str, object]]:

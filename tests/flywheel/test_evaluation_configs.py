@@ -16,6 +16,7 @@ from include.flywheel.evaluation import (
     evaluation_config,
     evaluation_target,
     judge_reference,
+    scores_asked,
 )
 from tests.flywheel.samples import tool_record
 
@@ -73,6 +74,11 @@ def test_judge_reads_ten_as_ten_and_nothing_else_as_a_number(read: Any, said: st
         ("RATING: 10", None),
         ("RATING: 0.5", None),
         ("RATING: yes", None),
+        ("RATING: -1", None),
+        ("RATING: 1/10", None),
+        ("RATING: 1,000", None),
+        ('RATING: "1"', "1"),
+        ("RATING: 1, because they agree", "1"),
         ("", None),
     ],
 )
@@ -165,6 +171,39 @@ def test_a_text_verdict_compares_the_two_texts_in_the_light_of_the_question(cont
     assert "<reference_answer>\nfour\n</reference_answer>\n<candidate_answer>\n4\n</candidate_answer>" in text
     assert asked in text.partition("<reference_answer>")[0]
     assert "Add." not in text
+
+
+def test_records_that_lack_tools_or_a_last_text_can_be_asked_all_the_same() -> None:
+    item = {
+        "request": {"messages": [{"role": "user", "content": "2?"}, {"role": "assistant"}]},
+        "response": {"choices": [{"message": {"content": "two"}}]},
+    }
+    config = wire("generic", include_tools=True)
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    environment.filters["tojson"] = json.dumps
+    assert environment.from_string(template_of(config)["tools"]).render(item=item) == "[]"
+    assert "<question>\n\n</question>" in rendered(
+        config, "llm-judge", item=item, sample={"output_text": "2"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("generic", "tool-calling-metric", True), {"similarity"}),
+        (
+            ("tool_calling", "tool-calling-metric", False),
+            {"function_name", "function_name_and_args_accuracy"},
+        ),
+        (
+            ("tool_calling", "tool-calling-metric", True),
+            {"function_name", "function_name_and_args_accuracy", "tool_calling_correctness"},
+        ),
+        (("tool_calling", "tool-calling-judge", True), {"tool_calling_correctness"}),
+    ],
+)
+def test_the_scores_asked_for_are_known_beforehand(arguments: Any, expected: set[str]) -> None:
+    assert set(scores_asked(*arguments)) == expected
 
 
 def judge(**values: Any) -> JudgeConfig:

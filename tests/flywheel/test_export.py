@@ -38,6 +38,22 @@ def test_unreadable_lines_are_counted_and_named_not_fatal(export: Export) -> Non
     assert summary.unreadable_lines == ["logs.jsonl:2", "logs.jsonl:3"]
 
 
+def test_what_is_nearly_json_is_a_record_of_its_workload(tmp_path: Path) -> None:
+    whole = json.dumps(text_record("c", "q", "a")).encode()
+    lines = [
+        whole.replace(b'"temperature": 0.1', b'"temperature": NaN'),
+        whole.replace(b'"q"', b'"\xff"'),
+        whole.replace(b'"q"', b'"\\ud800"'),
+        whole.replace(b'"temperature": 0.1', b'"seed": ' + b"9" * 400),
+        b"[" * 100_000,
+        b'{"half',
+    ]
+    (tmp_path / "logs.jsonl").write_bytes(b"\n".join(lines))
+    source = FileLogs(tmp_path / "logs.jsonl")
+    assert len(list(source.records(CLIENT, WORKLOAD, parse_window("2025-10-01", "2025-10-02")))) == 4
+    assert source.statistics.unreadable == 2
+
+
 def test_a_record_without_a_time_is_exported_only_without_a_window(export: Export) -> None:
     records = [text_record("c", "q", "a", timestamp="soon"), text_record("d", "q", "b")]
     assert export(records).exported == 2
@@ -56,7 +72,7 @@ def test_packed_files_and_folders_are_read_in_order_of_their_names(tmp_path: Pat
     logs = tmp_path / "logs"
     (logs / "deep").mkdir(parents=True)
     (logs / "1.jsonl").write_bytes(b"\xef\xbb\xbf" + lines[0])
-    (logs / "2.jsonl.gz").write_bytes(gzip.compress(lines[1]))
+    (logs / "2.JSONL.GZ").write_bytes(gzip.compress(lines[1]))
     (logs / "3.json.xz").write_bytes(lzma.compress(lines[2]))
     (logs / "deep" / "4.ndjson").write_bytes(lines[3])
     (logs / "notes.txt").write_text("no log")
@@ -81,8 +97,16 @@ def test_a_missing_or_damaged_log_is_a_record_error(tmp_path: Path) -> None:
         list(FileLogs(tmp_path / "none").records(CLIENT, WORKLOAD, Window()))
     packed = lzma.compress(json.dumps(text_record("c", "q", "a")).encode() * 50)
     (tmp_path / "cut.jsonl.xz").write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(RecordError, match="damaged"):
-        list(FileLogs(tmp_path / "cut.jsonl.xz").records(CLIENT, WORKLOAD, Window()))
+    zipped = gzip.compress(json.dumps(text_record("c", "q", "a")).encode() * 50)
+    (tmp_path / "broken.jsonl.gz").write_bytes(zipped[:12] + b"\xff" * 8 + zipped[20:])
+    for name in ("cut.jsonl.xz", "broken.jsonl.gz"):
+        with pytest.raises(RecordError, match="damaged"):
+            list(FileLogs(tmp_path / name).records(CLIENT, WORKLOAD, Window()))
+
+
+def test_logs_without_a_single_record_say_what_is_expected(export: Export) -> None:
+    with pytest.raises(NotEnoughRecordsError, match="one JSON object a line"):
+        export(["[", "{", "}", "]"])
 
 
 def test_a_failed_export_leaves_the_earlier_files_alone(tmp_path: Path, export: Export) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from include.flywheel.errors import ConfigError
-from include.flywheel.records import Window, conversation_of, epoch_seconds, parse_window
+from include.flywheel.records import Window, epoch_seconds, parse_window
 
 
 def test_a_window_of_dates_ends_before_its_end() -> None:
@@ -25,6 +25,7 @@ def test_an_open_window_contains_everything() -> None:
 def test_a_window_knows_zones() -> None:
     window = parse_window("2025-10-01T02:00:00+02:00", None)
     assert window.start == datetime(2025, 10, 1, tzinfo=UTC)
+    assert str(window.start) == "2025-10-01 00:00:00+00:00"
 
 
 @pytest.mark.parametrize(
@@ -53,42 +54,25 @@ def test_a_wrong_window_is_refused(start: str, end: str | None, said: str) -> No
         "2025-10-01T00:00:00.000000000Z",
         "2025-10-01T02:00:00+02:00",
         "2025-10-01",
+        "20251001",
     ],
 )
 def test_every_way_to_write_a_time_is_the_same_time(value: object) -> None:
     assert epoch_seconds(value) == 1759276800
 
 
-@pytest.mark.parametrize("value", [None, True, "", "soon", "nan", "inf", -1, [], {}, "2025-13-01"])
+@pytest.mark.parametrize(
+    "value",
+    [None, True, "", "soon", "nan", "inf", -1, [], {}, "2025-13-01", 1e30, 10**400, "1969-12-31T23:00:00Z"],
+)
 def test_what_is_no_time_is_none(value: object) -> None:
     assert epoch_seconds(value) is None
 
 
-def test_a_conversation_is_found_without_an_id() -> None:
-    first = {"messages": [{"role": "system", "content": "v1"}, {"role": "user", "content": "hello, order 7"}]}
-    later = {
-        "messages": [
-            {"role": "system", "content": "v2, of another day"},
-            {"role": "user", "content": "hello, order 7"},
-            {"role": "assistant", "content": "yes?"},
-            {"role": "user", "content": "cancel it"},
-        ]
-    }
-    other = {"messages": [{"role": "user", "content": "hello, order 8"}]}
-    assert conversation_of(first) == conversation_of(later) != conversation_of(other)
-
-
-def test_a_logged_conversation_id_is_used() -> None:
-    messages = [{"role": "user", "content": "hi"}]
-    assert conversation_of({"messages": messages, "metadata": {"conversation_id": "c-1"}}) == "c-1"
-    assert conversation_of({"messages": messages, "metadata": {"conversation_id": 17}}) == "17"
-    assert conversation_of({"messages": messages, "metadata": None}).startswith("opening-")
-
-
 def test_ids_are_the_same_in_every_process() -> None:
     code = (
-        "from include.flywheel.records import conversation_of;"
-        "print(conversation_of({'messages': [{'role': 'user', 'content': 'hi'}]}))"
+        "from include.flywheel.conversations import origin_of;"
+        "print(origin_of({'messages': [{'role': 'user', 'content': 'hi'}]}))"
     )
     runs = {
         subprocess.run(

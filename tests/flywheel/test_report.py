@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_the_markdown_report_opens_with_the_verdict_and_names_what_went_wrong() 
     assert lines[2] == "**Switch to local/s, customized.**"
     assert text.index("## Candidates") < text.index("## Data") < text.index("## What went wrong")
     assert (
-        "| local/s | 1 | function_name_and_args_accuracy | – | – | 0.98 (0.93–0.99, 100 rows), 1 unscored | 0 |"
+        "| local/s | 1 | function_name_and_args_accuracy | – | – | 0.98 (0.93–0.99, 100 rows, 1 unscored) | 0 |"
         in text
     )
     assert "| local/l | 1 | – | failed | – | – | 0 |" in text
@@ -105,3 +106,21 @@ def test_the_notes_say_what_the_data_lack() -> None:
     assert "1 line(s) of the logs are no JSON object, first: log.jsonl:7" in notes
     assert "2 of 20 prompts of 4096 tokens have fewer than 1 example(s)" in notes
     assert "1 of 20 eval records are estimated not to fit into 4096 tokens" in notes
+
+
+def test_names_and_errors_from_outside_stay_inside_their_line() -> None:
+    made = report(notes=["two\nlines"])
+    hostile = "a|b\n# <script>alert(1)</script> `x` *y* [z](http://w)"
+    made = made.model_copy(update={"workload_id": hostile, "client_id": hostile})
+    made.candidates[0].model = hostile
+    made.candidates[1].errors.append("first line\nsecond | line")
+    made.recommendation.reasons.append(hostile)
+    text = markdown(made, reproduce="make run LOGS='```'")
+    assert "<script>" not in text
+    assert next(line for line in text.splitlines() if line.startswith("#")).endswith("(http://w)")
+    assert sum(line.startswith("# ") for line in text.splitlines()) == 1
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {8}
+    assert "- two lines" in text
+    assert "first line second \\| line" in text
+    assert "````sh\nmake run LOGS='```'\n````" in text

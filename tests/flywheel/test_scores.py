@@ -8,7 +8,7 @@ import pytest
 from include.flywheel.compare import candidate_result, score_evaluation
 from include.flywheel.errors import RecordError
 from include.flywheel.results import Customization, Evaluation
-from include.flywheel.scores import interval, read_samples, scores_of, wilson
+from include.flywheel.scores import interval, read_samples, score_of, scores_of, wilson
 from tests.flywheel.samples import config
 
 
@@ -45,7 +45,7 @@ def test_scores_have_the_names_that_users_know() -> None:
     }
 
 
-@pytest.mark.parametrize("unread", [None, math.nan, "eight"])
+@pytest.mark.parametrize("unread", [None, math.nan, "eight", 0, 11, -3, math.inf, 10**400, [8], {"x": 1}])
 def test_unparsed_verdict_is_unscored_not_zero(unread: Any) -> None:
     score = scores_of([similarity(8), similarity(unread), similarity(10)], rows=3)["similarity"]
     assert (score.value, score.n, score.unscored) == (9, 2, 1)
@@ -59,6 +59,29 @@ def test_a_record_that_is_missing_from_the_results_is_unscored() -> None:
 def test_arguments_that_are_no_json_are_a_wrong_answer_not_a_missing_one() -> None:
     score = scores_of([tool_sample(1, None), tool_sample(1, 1)], rows=2)["function_name_and_args_accuracy"]
     assert (score.value, score.n, score.unscored) == (0.5, 2, 0)
+
+
+def test_arguments_whose_score_is_left_out_are_a_wrong_answer_too() -> None:
+    name_alone = sample(tool_calling_accuracy__function_name_accuracy=1)
+    score = scores_of([name_alone, tool_sample(1, 1)], rows=2)["function_name_and_args_accuracy"]
+    assert (score.value, score.n, score.unscored) == (0.5, 2, 0)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        "text",
+        [],
+        {},
+        {"metrics": None},
+        {"metrics": {"llm-judge": None}},
+        {"metrics": {"llm-judge": {"scores": [1]}}},
+    ],
+)
+def test_a_sample_of_another_shape_is_unscored(odd: Any) -> None:
+    score = scores_of([odd, similarity(8)], rows=2)["similarity"]
+    assert (score.n, score.unscored) == (1, 1)
 
 
 def test_nothing_scored_has_no_value() -> None:
@@ -80,15 +103,25 @@ def test_wilson_agrees_with_the_statistics_library() -> None:
 
 
 def test_an_interval_of_judged_scores_stays_on_their_scale() -> None:
-    low, high = interval([10, 10, 10, 9], scale=(1, 10), confidence=0.95)
-    assert 8 < low < 9.75 <= high <= 10
+    score = score_of([10, 10, 10, 9], rows=4, name="similarity", confidence=0.95)
+    assert 8 < (score.low or 0) < 9.75 <= (score.high or 0) <= 10
+    assert score.spread == 0.5
 
 
 def test_equal_scores_do_not_pretend_to_be_certain() -> None:
-    low, high = interval([10.0] * 5, scale=(1, 10), confidence=0.95)
+    low, high = interval(10, 0.0, 5, scale=(1, 10), confidence=0.95)
     assert low < 7
     assert high == 10
-    assert interval([8.0], scale=(1, 10), confidence=0.95)[0] < 4
+    assert interval(8, 0.0, 1, scale=(1, 10), confidence=0.95)[0] < 4
+
+
+def test_an_interval_of_spread_scores_is_students() -> None:
+    from scipy import stats
+
+    values = [3.0, 5.0, 4.0, 8.0, 6.0, 7.0]
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    score = score_of(values, rows=6, name="similarity", confidence=0.95)
+    assert (score.low, score.high) == pytest.approx((expected.low, expected.high))
 
 
 def write_results(path: Path, samples: list[Any]) -> Path:
@@ -106,6 +139,14 @@ def test_an_evaluation_is_read_from_its_results(tmp_path: Path) -> None:
     path = write_results(tmp_path / "results.json", [similarity(7), similarity(9)])
     found = score_evaluation(path, rows=2, model="m", job_id="eval-1", confidence=0.95)
     assert (found.status, found.scores["similarity"].value, found.job_id) == ("complete", 8, "eval-1")
+
+
+def test_results_that_cannot_be_read_fail_their_evaluation_alone(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text('{"id": "x", "tasks": {}}')
+    found = score_evaluation(path, rows=2, model="m", job_id="eval-1", confidence=0.95)
+    assert (found.status, found.job_id) == ("failed", "eval-1")
+    assert "Download the results again" in (found.error or "")
 
 
 def test_a_bare_nan_in_the_results_is_read_as_unscored(tmp_path: Path) -> None:

@@ -55,6 +55,12 @@ def test_split_gives_validation_at_least_one_conversation() -> None:
     assert records_on(conversations(2, size=10), eval_size=10) == {"eval": 10, "train": 10}
 
 
+@pytest.mark.parametrize(("eval_size", "val_ratio", "count"), [(3, 0.6, 4), (3, 0.9, 5), (3, 0.95, 12)])
+def test_split_always_leaves_something_to_train_on(eval_size: int, val_ratio: float, count: int) -> None:
+    sides = records_on(conversations(count, size=1), eval_size=eval_size, val_ratio=val_ratio)
+    assert (sides["train"], sides["eval"]) == (1, eval_size)
+
+
 def test_tools_are_spread_over_the_sides_like_over_the_whole() -> None:
     sizes = {**conversations(600, prefix="often"), **conversations(200, prefix="seldom")}
     split = split_conversations(sizes, settings(eval_size=400))

@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import json
 import lzma
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -51,7 +53,8 @@ class LogStatistics:
     def describe(self) -> str:
         """Say in one sentence what the logs hold, for a reader who asked for something else."""
         if not self.workloads:
-            return f"{self.files} file(s), no readable record, {self.unreadable} unreadable line(s)"
+            found = f"{self.files} file(s), no readable record, {self.unreadable} unreadable line(s)"
+            return f"{found}. Expected is one JSON object a line, as text or packed with gzip or xz"
         most = [f"{w} of client {c} ({n})" for (c, w), n in self.workloads.most_common(10)]
         span = ""
         if self.earliest is not None and self.latest is not None:
@@ -71,8 +74,8 @@ class LogSource(Protocol):
 class FileLogs:
     """Logs in one file, or in all `.jsonl`, `.ndjson` and `.json` files below a folder, sorted by path.
 
-    Files may be packed (`.gz`, `.xz`). Unreadable lines are counted and the first few named `file:line` in
-    `statistics`, which is complete when the stream is exhausted.
+    Each has one JSON object a line, and may be packed (`.gz`, `.xz`). Unreadable lines are counted and the first few
+    named `file:line` in `statistics`, which is complete when the stream is exhausted.
     """
 
     def __init__(self, path: Path):
@@ -116,6 +119,7 @@ class FileLogs:
 
 
 def _is_log(name: str) -> bool:
+    name = name.lower()
     for packed in _PACKED:
         name = name.removesuffix(packed)
     return name.endswith(_NAMES)
@@ -125,20 +129,29 @@ def _lines(path: Path) -> Iterator[bytes]:
     """Yield the stripped lines of a file, unpacked."""
     with path.open("rb") as raw:
         file = cast(BinaryIO, raw)
-        if path.name.endswith(".gz"):
+        name = path.name.lower()
+        if name.endswith(".gz"):
             file = cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=file), BUFFER_BYTES))
-        elif path.name.endswith(".xz"):
+        elif name.endswith(".xz"):
             file = cast(BinaryIO, io.BufferedReader(lzma.LZMAFile(file), BUFFER_BYTES))  # noqa: SIM115
         try:
             for index, line in enumerate(file):
                 yield (line.removeprefix(b"\xef\xbb\xbf") if index == 0 else line).strip()
-        except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
+        except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
             raise RecordError(f"{path} is damaged: {error}. Fetch it again") from error
 
 
 def _readable(line: bytes) -> dict[str, Any] | None:
+    """Return the record on a line.
+
+    What is nearly JSON (a bare NaN, a broken byte) still tells whose record it is: it is exported, so that the curation
+    can count it among the workload's.
+    """
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return None
+        try:
+            value = json.loads(line.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            return None
     return value if isinstance(value, dict) else None
