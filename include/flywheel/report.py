@@ -104,7 +104,7 @@ def verdict(report: Report) -> str:
         case _:
             said = "This run cannot tell which model to use."
             if recommendation.rows_needed:
-                said += f" About {recommendation.rows_needed} eval records would decide."
+                said += f" About {recommendation.rows_needed} eval records in all would decide."
     return f"**{said}**"
 
 

@@ -94,7 +94,7 @@ class ReportWindow(BaseModel):
 class Recommendation(BaseModel):
     """What to do. `model` and `method` are null unless the verdict is `switch`.
 
-    `rows_needed` estimates, for `cannot_tell`, how many eval records would decide; null when more would
+    `rows_needed` estimates, for `cannot_tell`, how many eval records in all would decide; null when more would
     not help.
     """
 
