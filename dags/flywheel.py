@@ -60,6 +60,11 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
     schedule = workload.schedule if workload else None
     with DAG(
         dag_id,
+        description=(
+            f"One turn of the flywheel on {workload.workload_id} of {workload.client_id}"
+            if workload
+            else "One turn of the flywheel on any workload"
+        ),
         doc_md=__doc__,
         schedule=CronDataIntervalTimetable(schedule, timezone="UTC") if schedule else None,
         start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
@@ -220,7 +225,7 @@ def trigger_form(workload: WorkloadConfig | None) -> dict[str, Param]:
             type="string",
             minLength=1,
             title="Client",
-            description="`client_id` of the log records.",
+            description="The client_id of the log records.",
             section="Logs",
         ),
         "workload_id": Param(
@@ -229,7 +234,7 @@ def trigger_form(workload: WorkloadConfig | None) -> dict[str, Param]:
             minLength=1,
             maxLength=200,
             title="Workload",
-            description="`workload_id` of the log records.",
+            description="The workload_id of the log records.",
             section="Logs",
         ),
         "logs": Param(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from include.flywheel.config import NimConfig
 from include.flywheel.results import Candidate, Customization, Evaluation
 from nemo_provider.hooks.nemo import NemoHook
 from nemo_provider.times import parse_time
+
+log = logging.getLogger(__name__)
 
 
 @task(trigger_rule="all_done")
@@ -37,7 +40,7 @@ def write_report(candidates: list[dict[str, Any]], ti: Any = None) -> dict[str, 
     from include.flywheel.curate import CurationSummary
     from include.flywheel.datasets import DatasetSummary
     from include.flywheel.export import ExportSummary
-    from include.flywheel.report import make_report, write_report
+    from include.flywheel.report import make_report, verdict, write_report
 
     run: Run = ti.xcom_pull(task_ids="open_run")
     report = make_report(
@@ -52,6 +55,7 @@ def write_report(candidates: list[dict[str, Any]], ti: Any = None) -> dict[str, 
         candidates=[Candidate(**candidate) for candidate in candidates],
     )
     json_path, markdown_path = write_report(report, run_folder(run), reproduce=_command(run))
+    log.info("%s %s", verdict(report).strip("*"), report.recommendation.reasons[0])
     return {"json": str(json_path), "markdown": str(markdown_path), "verdict": report.recommendation.verdict}
 
 
