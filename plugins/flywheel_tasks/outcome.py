@@ -17,6 +17,7 @@ from flywheel_tasks.run import Run, run_folder
 from flywheel_tasks.settings import ROOT, flywheel_config, storage_path
 from include.flywheel.config import NimConfig
 from include.flywheel.results import Candidate, Customization, Evaluation
+from nemo_provider.errors import NemoError
 from nemo_provider.hooks.nemo import NemoHook
 from nemo_provider.times import parse_time
 
@@ -130,10 +131,12 @@ class _Pieces:
         elapsed = trained.get("elapsed_time")
         if not trained and job_id:
             # It has cost what it has cost.
-            job = NemoHook(base_url=flywheel_config().nmp_config.nemo_base_url).get_job(
-                "customization", job_id
-            )
-            elapsed = (job.get("status_details") or {}).get("elapsed_time")
+            hook = NemoHook(base_url=flywheel_config().nmp_config.nemo_base_url)
+            try:
+                job = hook.get_job("customization", job_id)
+                elapsed = (job.get("status_details") or {}).get("elapsed_time")
+            except NemoError as unknown:
+                error = f"{error or 'ended'} (what it cost is not known: {unknown})"
         return Customization(
             status="complete" if trained else "failed",
             job_id=job_id,
