@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from include.local_nemo.customization_targets import TARGETS, Precision
 from include.local_nemo.platform import Platform
 from include.local_nemo.resources import Entity, Resource, key_of, new_document
-from include.local_nemo.store import AlreadyExists, Store
+from include.local_nemo.store import Absent, AlreadyExists, Store
 from include.local_nemo.wire import (
     Body,
     Document,
@@ -167,7 +167,7 @@ def router(platform: Platform) -> APIRouter:
 
         try:
             return expanded(store, store.update(CONFIGS.kind, key_of(namespace, name), merge))
-        except KeyError:
+        except Absent:
             raise absent(key_of(namespace, name)) from None
 
     @routes.delete("/{namespace}/{name}")

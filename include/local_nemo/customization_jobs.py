@@ -20,7 +20,7 @@ from include.local_nemo.customization_status import FINAL, INTERNAL, KIND, first
 from include.local_nemo.entities import MODELS
 from include.local_nemo.platform import Platform
 from include.local_nemo.resources import key_of, new_document
-from include.local_nemo.store import AlreadyExists
+from include.local_nemo.store import Absent, AlreadyExists
 from include.local_nemo.training_run import TrainingRun
 from include.local_nemo.wire import Body, Document, api_error, list_page, new_id, now, validated
 
@@ -89,7 +89,7 @@ def router(platform: Platform) -> APIRouter:
 
         try:
             job = store.update(KIND, job_id, step)
-        except KeyError:
+        except Absent:
             raise api_error(404, f"customization job '{job_id}' not found") from None
         platform.jobs.cancel(job_id)
         return shown(job)

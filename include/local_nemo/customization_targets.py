@@ -9,7 +9,7 @@ from pydantic import Field
 from include.local_nemo import resources
 from include.local_nemo.platform import Platform
 from include.local_nemo.resources import Entity, Resource, key_of
-from include.local_nemo.store import AlreadyExists
+from include.local_nemo.store import Absent, AlreadyExists
 from include.local_nemo.wire import Body, Document, api_error, now
 
 KIND = "customization target"
@@ -79,7 +79,7 @@ def _start_download(platform: Platform, target: Document) -> None:
                 _set_status(platform, target, status)
                 if cancelled.wait(platform.settings.download / 2 if status != "ready" else 0):
                     return
-        except KeyError:
+        except Absent:
             return  # deleted meanwhile
 
     platform.jobs.start(target["id"], download)

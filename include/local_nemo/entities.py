@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from include.local_nemo import resources
 from include.local_nemo.platform import Platform
 from include.local_nemo.resources import Entity, Resource
-from include.local_nemo.store import AlreadyExists
+from include.local_nemo.store import Absent, AlreadyExists
 from include.local_nemo.wire import (
     Body,
     Document,
@@ -166,7 +166,7 @@ def _namespaces(platform: Platform) -> APIRouter:
 
         try:
             return store.update("namespace", namespace, merge)
-        except KeyError:
+        except Absent:
             raise api_error(404, f"namespace '{namespace}' not found") from None
 
     @routes.delete("/{namespace}")

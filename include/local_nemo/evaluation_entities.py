@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from include.local_nemo import resources
 from include.local_nemo.platform import Platform
 from include.local_nemo.resources import Entity, Resource, key_of, new_document
-from include.local_nemo.store import AlreadyExists, Store
+from include.local_nemo.store import Absent, AlreadyExists, Store
 from include.local_nemo.wire import (
     Body,
     Document,
@@ -205,7 +205,7 @@ def _results(store: Store) -> APIRouter:
 
         try:
             return store.update(RESULT, result_id, merge)
-        except KeyError:
+        except Absent:
             raise api_error(404, f"{RESULT} '{result_id}' not found") from None
 
     @routes.delete("/{result_id}")

@@ -15,6 +15,7 @@ from include.local_nemo.evaluation_templates import TemplateProblem
 from include.local_nemo.evaluation_work import FINAL, KIND, OUTPUT_NAMESPACE, EvaluationWork
 from include.local_nemo.platform import Platform
 from include.local_nemo.resources import Entity
+from include.local_nemo.store import Absent
 from include.local_nemo.wire import (
     Body,
     Document,
@@ -143,7 +144,7 @@ def router(platform: Platform) -> APIRouter:
 
         try:
             job = store.update(KIND, job_id, step)
-        except KeyError:
+        except Absent:
             raise api_error(404, f"evaluation job '{job_id}' not found") from None
         platform.jobs.cancel(job_id)
         return job

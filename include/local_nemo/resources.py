@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
 from include.local_nemo.platform import Platform
-from include.local_nemo.store import AlreadyExists
+from include.local_nemo.store import Absent, AlreadyExists
 from include.local_nemo.wire import (
     Body,
     Derived,
@@ -109,7 +109,7 @@ def router(platform: Platform, resource: Resource) -> APIRouter:
 
         try:
             return store.update(kind, key_of(namespace, name), merge)
-        except KeyError:
+        except Absent:
             raise absent(namespace, name) from None
 
     @routes.delete("/{namespace}/{name}")

@@ -10,6 +10,7 @@ from functools import partial
 
 from include.local_nemo.cluster import NotEnoughResources
 from include.local_nemo.platform import Platform
+from include.local_nemo.store import Absent
 from include.local_nemo.wire import Document, go_time
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def _finish(platform: Platform, key: str, uid: str, status: str, description: st
 
     try:
         platform.store.update(KIND, key, settle)
-    except KeyError:
+    except Absent:
         log.info("Deployment %s was deleted before it was %s", key, status)
 
 

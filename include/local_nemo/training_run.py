@@ -12,6 +12,7 @@ from include.local_nemo.customization_status import INTERNAL, KIND, JobStatus, S
 from include.local_nemo.datastore import NotFound
 from include.local_nemo.entities import MODELS
 from include.local_nemo.platform import Platform
+from include.local_nemo.store import Absent
 from include.local_nemo.training_progress import TrainingProgress
 from include.local_nemo.training_rows import training_data
 from include.local_nemo.wire import Document, now
@@ -140,7 +141,7 @@ class TrainingRun:
 
         try:
             self._platform.store.update(MODELS.kind, job["output_model"], change)
-        except KeyError:
+        except Absent:
             log.info("Model %s was deleted while it was trained", job["output_model"])
 
     def _no_student(self, job: Document) -> str:
