@@ -1,6 +1,7 @@
 """The platform put together: three apps, one process."""
 
 import asyncio
+import itertools
 import socket
 from collections.abc import Callable, Mapping
 
@@ -43,13 +44,11 @@ def create_apps(platform: Platform) -> dict[str, FastAPI]:
 def resume(platform: Platform) -> None:
     """Go on with the deployments and jobs that an earlier process left unfinished.
 
-    Deployments first: those that were ready hold their GPUs before anything new can ask for them.
+    Whatever held GPUs holds them again before anything is started that could ask for some.
     """
-    deployments.resume(platform)
-    for modules in SERVICES.values():
-        for module in modules:
-            if module is not deployments and hasattr(module, "resume"):
-                module.resume(platform)
+    for step in ("adopt", "resume"):
+        for module in itertools.chain(*SERVICES.values()):
+            getattr(module, step, lambda platform: None)(platform)
 
 
 async def serve(

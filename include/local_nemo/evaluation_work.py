@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from include.local_nemo.evaluation_calls import EvaluationFailed
-from include.local_nemo.evaluation_entities import RESULT, new_result
+from include.local_nemo.evaluation_entities import RESULTS, new_result
 from include.local_nemo.evaluation_files import (
     RESULTS_MEMBER,
     SUMMARY_MEMBER,
@@ -146,7 +146,7 @@ class EvaluationWork:
 
         def show(doc: Document) -> None:
             self._check(doc)
-            self._platform.store.insert(RESULT, result["id"], result)
+            self._platform.store.insert(RESULTS.kind, result["id"], result)
             doc.update(
                 status="completed",
                 result=result["id"],
