@@ -6,6 +6,8 @@ import socket
 from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exception_handlers import http_exception_handler
+from starlette.exceptions import HTTPException
 
 from include.local_nemo import (
     customizer,
@@ -87,6 +89,15 @@ def _app(platform: Platform, service: str) -> FastAPI:
     @app.exception_handler(NotFound)
     def not_found(request: Request, error: NotFound) -> Response:
         return HubError(404, str(error), error.code).response()
+
+    if service == "data_store":
+
+        @app.exception_handler(HTTPException)
+        async def unknown_path(request: Request, error: HTTPException) -> Response:
+            # Such as a repository without a namespace: hub clients know what is missing from the header alone.
+            if error.status_code == 404 and request.url.path.startswith(hub_api.PREFIX):
+                return HubError(404, str(error.detail), "RepoNotFound").response()
+            return await http_exception_handler(request, error)
 
     if platform.settings.bearer_token:
         app.add_middleware(BearerMiddleware, token=platform.settings.bearer_token)
