@@ -25,6 +25,7 @@ from include.local_nemo.bearer import BearerMiddleware
 from include.local_nemo.datastore import NotFound
 from include.local_nemo.faults import FaultsMiddleware
 from include.local_nemo.hub_errors import HubError
+from include.local_nemo.internal_errors import InternalErrorMiddleware
 from include.local_nemo.platform import Platform
 from include.local_nemo.wire import Document
 
@@ -99,6 +100,7 @@ def _app(platform: Platform, service: str) -> FastAPI:
                 return HubError(404, str(error.detail), "RepoNotFound").response()
             return await http_exception_handler(request, error)
 
+    app.add_middleware(InternalErrorMiddleware)
     if platform.settings.bearer_token:
         app.add_middleware(BearerMiddleware, token=platform.settings.bearer_token)
     app.add_middleware(FaultsMiddleware, faults=platform.faults, service=service)
