@@ -25,11 +25,15 @@ PathPart = Annotated[str, AfterValidator(_path_part)]
 """A name that is one part of a path: nothing else could be asked for again."""
 
 
-def _by_name(value: object) -> str:
-    return "name" if isinstance(value, str) else "object"
+BY_NAME, IN_PLACE = "(by name)", "(in place)"
+"""Tags that are no names of fields: they stand among those in the places of errors."""
 
 
-NameOr = Annotated[Annotated[str, Tag("name")] | Annotated[T, Tag("object")], Discriminator(_by_name)]
+def _how(value: object) -> str:
+    return BY_NAME if isinstance(value, str) else IN_PLACE
+
+
+NameOr = Annotated[Annotated[str, Tag(BY_NAME)] | Annotated[T, Tag(IN_PLACE)], Discriminator(_how)]
 """The name of something that is there, or the thing itself; errors are those of the one that was sent."""
 
 

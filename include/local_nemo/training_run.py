@@ -155,8 +155,9 @@ class TrainingRun:
             return
 
         def change(model: Document) -> None:
-            model["artifact"] = {**(model.get("artifact") or {}), "status": status}
-            model["updated_at"] = now()
+            if model.get("artifact"):  # unless a client has taken it away
+                model["artifact"]["status"] = status
+                model["updated_at"] = now()
 
         try:
             with self._platform.store.together():

@@ -156,6 +156,7 @@ def refusal(client, path, body):
             ["config", "nim_deployment", "gpu"],
         ),
         ("/v1/deployment/model-deployments", {"config": {}}, ["config"]),
+        ("/v1/evaluation/jobs", {"config": {"object": {}, "name": "x"}, "target": "a/b"}, ["config", "type"]),
         ("/v1/deployment/model-deployments", {"config": None}, ["config"]),
         (
             "/v1/evaluation/targets",

@@ -61,6 +61,11 @@ def test_the_same_seed_gives_the_same_adapter_and_another_seed_another():
     assert train_quietly("m", rows, seed=5).files() != train_quietly("m", rows, seed=6).files()
 
 
+def test_a_seed_may_be_larger_than_32_bits():
+    rows = support_desk.rows(8, seed=1)
+    assert train_quietly("m", rows, seed=2**40).files() == train_quietly("m", rows, seed=2**40).files()
+
+
 def test_a_tiny_learning_rate_learns_less():
     rows, validation = support_desk.rows(20, seed=1), support_desk.rows(5, seed=2)
     usual = progress_of(rows, validation, learning_rate=1e-4)[-1].val_loss
