@@ -1,10 +1,13 @@
 """The platform put together: three apps, one process."""
 
 import asyncio
+import itertools
 import socket
 from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exception_handlers import http_exception_handler
+from starlette.exceptions import HTTPException
 
 from include.local_nemo import (
     customizer,
@@ -22,6 +25,7 @@ from include.local_nemo.bearer import BearerMiddleware
 from include.local_nemo.datastore import NotFound
 from include.local_nemo.faults import FaultsMiddleware
 from include.local_nemo.hub_errors import HubError
+from include.local_nemo.internal_errors import InternalErrorMiddleware
 from include.local_nemo.platform import Platform
 from include.local_nemo.wire import Document
 
@@ -43,13 +47,11 @@ def create_apps(platform: Platform) -> dict[str, FastAPI]:
 def resume(platform: Platform) -> None:
     """Go on with the deployments and jobs that an earlier process left unfinished.
 
-    Deployments first: those that were ready hold their GPUs before anything new can ask for them.
+    Whatever held GPUs holds them again before anything is started that could ask for some.
     """
-    deployments.resume(platform)
-    for modules in SERVICES.values():
-        for module in modules:
-            if module is not deployments and hasattr(module, "resume"):
-                module.resume(platform)
+    for step in ("adopt", "resume"):
+        for module in itertools.chain(*SERVICES.values()):
+            getattr(module, step, lambda platform: None)(platform)
 
 
 async def serve(
@@ -89,6 +91,16 @@ def _app(platform: Platform, service: str) -> FastAPI:
     def not_found(request: Request, error: NotFound) -> Response:
         return HubError(404, str(error), error.code).response()
 
+    if service == "data_store":
+
+        @app.exception_handler(HTTPException)
+        async def unknown_path(request: Request, error: HTTPException) -> Response:
+            # Such as a repository without a namespace: hub clients know what is missing from the header alone.
+            if error.status_code == 404 and request.url.path.startswith(hub_api.PREFIX):
+                return HubError(404, str(error.detail), "RepoNotFound").response()
+            return await http_exception_handler(request, error)
+
+    app.add_middleware(InternalErrorMiddleware)
     if platform.settings.bearer_token:
         app.add_middleware(BearerMiddleware, token=platform.settings.bearer_token)
     app.add_middleware(FaultsMiddleware, faults=platform.faults, service=service)

@@ -1,35 +1,34 @@
 """Customization configs: how a target is trained, and on how many GPUs."""
 
+from functools import partial
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter
+from pydantic import Field
 
-from include.local_nemo.customization_targets import TARGETS, Precision
+from include.local_nemo import resources
+from include.local_nemo.customization_pods import PodSpec
+from include.local_nemo.customization_targets import TARGETS, TargetBody
+from include.local_nemo.model_parts import FinetuningType
+from include.local_nemo.parts import Entity, NameOr, Part, Precision
 from include.local_nemo.platform import Platform
-from include.local_nemo.resources import Entity, Resource, key_of, new_document
-from include.local_nemo.store import AlreadyExists, Store
-from include.local_nemo.wire import (
-    Body,
-    Document,
-    api_error,
-    delete_response,
-    list_page,
-    merge_patch,
-    validated,
-)
+from include.local_nemo.resources import Resource, changed_document, key_of, new_document
+from include.local_nemo.store import Store
+from include.local_nemo.wire import Document, validated
 
 TrainingType = Literal["sft", "distillation", "dpo", "grpo"]
-FinetuningType = Literal["lora", "lora_merged", "all_weights"]
 
 
-class TrainingOption(BaseModel):
-    """One way to train, and its resources."""
-
-    model_config = ConfigDict(extra="allow")
+class OptionName(Part):
+    """What tells one option of a config from another."""
 
     training_type: TrainingType
     finetuning_type: FinetuningType
+
+
+class TrainingOption(OptionName):
+    """One way to train, and its resources."""
+
     num_gpus: int = Field(ge=0)
     micro_batch_size: int = Field(ge=1)
     num_nodes: int | None = Field(None, ge=1)
@@ -40,32 +39,24 @@ class TrainingOption(BaseModel):
     use_sequence_parallel: bool | None = None
 
 
-class OptionName(BaseModel):
-    """Which option to remove."""
-
-    training_type: TrainingType
-    finetuning_type: FinetuningType
-
-
 class ConfigBody(Entity):
     """A config."""
 
     max_seq_length: int = Field(ge=1)
     training_options: list[TrainingOption] = Field(min_length=1)
-    target: str | dict[str, Any] | None = None
+    target: NameOr[TargetBody] | None = None
     training_precision: Precision | None = None
     prompt_template: str | None = None
     chat_prompt_template: str | None = None
     dataset_schemas: list[dict[str, Any]] | None = None
-    pod_spec: dict[str, Any] | None = None
+    pod_spec: PodSpec | None = None
 
 
-class OptionChanges(BaseModel):
+class OptionChanges(Part):
     """The part of a PATCH that adds and removes single options."""
 
-    model_config = ConfigDict(extra="allow")
-    add_training_options: list[TrainingOption] = []
-    remove_training_options: list[OptionName] = []
+    add_training_options: list[TrainingOption] | None = None
+    remove_training_options: list[OptionName] | None = None
 
 
 def _complete(config: Document) -> Document:
@@ -79,17 +70,13 @@ def _complete(config: Document) -> Document:
         }
         for option in config["training_options"]
     ]
-    return {**config, "training_options": options}
+    target = config.get("target")
+    if isinstance(target, dict):
+        # Not one of the platform's targets, so there is nothing to download first.
+        inline = new_document(TARGETS, {"namespace": config["namespace"], **target})
+        target = {**inline, "status": "ready"}
+    return {**config, "training_options": options, **({"target": target} if target else {})}
 
-
-CONFIGS = Resource(
-    "customization config",
-    "/v1/customization/configs",
-    "customization_config",
-    ConfigBody,
-    {"training_precision": "bf16-mixed", "prompt_template": "{prompt} {completion}", "custom_fields": {}},
-    complete=_complete,
-)
 
 DERIVED = {
     "target_base_model": lambda config: _of_target(config, "base_model"),
@@ -99,6 +86,16 @@ DERIVED = {
     "training_type": lambda config: [option["training_type"] for option in config["training_options"]],
     "finetuning_type": lambda config: [option["finetuning_type"] for option in config["training_options"]],
 }
+
+CONFIGS = Resource(
+    "customization config",
+    "/v1/customization/configs",
+    "customization_config",
+    ConfigBody,
+    {"training_precision": "bf16-mixed", "prompt_template": "{prompt} {completion}", "custom_fields": {}},
+    complete=_complete,
+    derived=DERIVED,
+)
 
 
 def _of_target(config: Document, field: str) -> object:
@@ -115,69 +112,22 @@ def expanded(store: Store, config: Document) -> Document:
     return config
 
 
-def new_config(body: Document) -> Document:
-    """Return a checked and completed config; raise 422. An inline target is checked and completed, too."""
-    config = new_document(CONFIGS, body)
-    if isinstance(config.get("target"), dict):
-        inline = {"namespace": config["namespace"], **config["target"]}
-        config["target"] = {**new_document(TARGETS, inline), "status": "ready"}
-    return config
-
-
 def router(platform: Platform) -> APIRouter:
     """Return the routes below `/v1/customization/configs`."""
-    routes = APIRouter(prefix=CONFIGS.path)
-    store = platform.store
+    return resources.router(
+        platform, CONFIGS, shown=partial(expanded, platform.store), changed=_with_changed_options
+    )
 
-    def absent(key: str) -> Exception:
-        return api_error(404, f"{CONFIGS.kind} '{key}' not found")
 
-    @routes.post("")
-    def create(body: Body) -> Document:
-        config = new_config(body)
-        key = key_of(config["namespace"], config["name"])
-        try:
-            store.insert(CONFIGS.kind, key, config)
-        except AlreadyExists:
-            raise api_error(409, f"{CONFIGS.kind} '{key}' already exists") from None
-        return expanded(store, config)
-
-    @routes.get("")
-    def find(request: Request) -> Document:
-        return list_page([expanded(store, config) for config in store.all(CONFIGS.kind)], request, DERIVED)
-
-    @routes.get("/{namespace}/{name}")
-    def read(namespace: str, name: str) -> Document:
-        config = store.get(CONFIGS.kind, key_of(namespace, name))
-        if config is None:
-            raise absent(key_of(namespace, name))
-        return expanded(store, config)
-
-    @routes.patch("/{namespace}/{name}")
-    def change(namespace: str, name: str, body: Body) -> Document:
-        changes = validated(OptionChanges, body)
-        added = changes.pop("add_training_options", [])
-        removed = [_option_name(option) for option in changes.pop("remove_training_options", [])]
-
-        def merge(config: Document) -> Document:
-            merged = merge_patch(config, changes)
-            kept = [option for option in merged["training_options"] if _option_name(option) not in removed]
-            merged["training_options"] = [*kept, *added]
-            return _complete({**merged, **validated(ConfigBody, merged)})
-
-        try:
-            return expanded(store, store.update(CONFIGS.kind, key_of(namespace, name), merge))
-        except KeyError:
-            raise absent(key_of(namespace, name)) from None
-
-    @routes.delete("/{namespace}/{name}")
-    def delete(namespace: str, name: str) -> Document:
-        config = store.delete(CONFIGS.kind, key_of(namespace, name))
-        if config is None:
-            raise absent(key_of(namespace, name))
-        return delete_response(config["id"])
-
-    return routes
+def _with_changed_options(config: Document, body: Document) -> Document:
+    """Return the config after a change, which may replace all options, and add and remove single ones."""
+    changes = {name: value for name, value in body.items() if name in OptionChanges.model_fields}
+    single = validated(OptionChanges, changes)
+    changed = changed_document(CONFIGS, config, {n: v for n, v in body.items() if n not in changes})
+    removed = [_option_name(option) for option in single.get("remove_training_options") or ()]
+    kept = [option for option in changed["training_options"] if _option_name(option) not in removed]
+    options = [*kept, *(single.get("add_training_options") or ())]
+    return changed_document(CONFIGS, changed, {"training_options": options})
 
 
 def _option_name(option: Document) -> tuple[str, str]:

@@ -6,11 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from include.local_nemo import customization_hyperparameters as hyperparameters
 from include.local_nemo.customization_logs import container_logs
 from include.local_nemo.customization_requests import (
-    UNUSED_HYPERPARAMETERS,
     JobBody,
-    completed_hyperparameters,
     find_config,
     find_dataset,
     find_option,
@@ -18,11 +17,12 @@ from include.local_nemo.customization_requests import (
 )
 from include.local_nemo.customization_status import FINAL, INTERNAL, KIND, first_status, shown
 from include.local_nemo.entities import MODELS
+from include.local_nemo.lists import list_page
 from include.local_nemo.platform import Platform
 from include.local_nemo.resources import key_of, new_document
-from include.local_nemo.store import AlreadyExists
-from include.local_nemo.training_run import TrainingRun
-from include.local_nemo.wire import Body, Document, api_error, list_page, new_id, now, validated
+from include.local_nemo.store import Absent, AlreadyExists
+from include.local_nemo.training_run import TrainingRun, remove_leftovers
+from include.local_nemo.wire import Body, Document, api_error, new_id, now, validated
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,10 @@ def router(platform: Platform) -> APIRouter:
     @routes.post("")
     def create(body: Body) -> Document:
         job = _new_job(platform, validated(JobBody, body))
-        if job["output_model"] is not None:
-            _register_model(platform, job)
-        store.insert(KIND, job["id"], job)
+        with store.together():
+            if job["output_model"] is not None:
+                _register_model(platform, job)
+            store.insert(KIND, job["id"], job)
         platform.jobs.start(job["id"], TrainingRun(platform, job["id"]).run)
         log.info("Created customization %s", job["id"])
         return shown(job)
@@ -89,7 +90,7 @@ def router(platform: Platform) -> APIRouter:
 
         try:
             job = store.update(KIND, job_id, step)
-        except KeyError:
+        except Absent:
             raise api_error(404, f"customization job '{job_id}' not found") from None
         platform.jobs.cancel(job_id)
         return shown(job)
@@ -97,20 +98,25 @@ def router(platform: Platform) -> APIRouter:
     return routes
 
 
-def resume(platform: Platform) -> None:
-    """Go on with the jobs that an earlier process left unfinished; those that trained hold their GPUs at once."""
-    unfinished = [job for job in platform.store.all(KIND) if job["status"] not in FINAL]
-    for job in unfinished:
+def adopt(platform: Platform) -> None:
+    """Hold the GPUs of the jobs that were running before a restart."""
+    for job in platform.store.all(KIND):
         if job["status"] == "running":
             platform.cluster.adopt(job["id"], gpus_of(job))
-    for job in unfinished:
-        platform.jobs.start(job["id"], TrainingRun(platform, job["id"]).run)
+
+
+def resume(platform: Platform) -> None:
+    """Go on with the jobs that an earlier process left unfinished."""
+    remove_leftovers(platform.settings.state_dir)
+    for job in platform.store.all(KIND):
+        if job["status"] not in FINAL:
+            platform.jobs.start(job["id"], TrainingRun(platform, job["id"]).run)
 
 
 def _new_job(platform: Platform, body: Document) -> Document:
-    hyperparameters = completed_hyperparameters(body["hyperparameters"])
+    chosen = hyperparameters.completed(body["hyperparameters"])
     config = find_config(platform, body["config"], body.get("namespace"))
-    option = find_option(config, hyperparameters)
+    option = find_option(config, chosen)
     dataset, repo = find_dataset(platform, body["dataset"])
     job_id, moment = new_id("cust"), now()
     target = config["target"]
@@ -133,7 +139,8 @@ def _new_job(platform: Platform, body: Document) -> Document:
         },
         "dataset": dataset,
         "dataset_parameters": body.get("dataset_parameters"),
-        "hyperparameters": hyperparameters,
+        "hyperparameters": chosen,
+        "integrations": body.get("integrations"),
         "output_model": _output_model(platform, body.get("output_model"), job_id),
         "status": "created",
         "status_details": first_status(moment),
@@ -142,8 +149,8 @@ def _new_job(platform: Platform, body: Document) -> Document:
                 "message": f"{name} has no effect",
                 "explanation": "The models of this platform train without it.",
             }
-            for name in UNUSED_HYPERPARAMETERS
-            if hyperparameters.get(name)
+            for name in hyperparameters.UNUSED
+            if chosen.get(name)
         ],
         INTERNAL: {"repo": repo, "num_parameters": target["num_parameters"]},
     }

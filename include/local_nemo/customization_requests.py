@@ -1,118 +1,104 @@
 """What a client asks for when it creates a customization job, checked against what the platform has."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from include.local_nemo.customization_configs import (
-    CONFIGS,
-    FinetuningType,
-    TrainingType,
-    expanded,
-    new_config,
-)
+from include.local_nemo.customization_configs import CONFIGS, ConfigBody, expanded
+from include.local_nemo.customization_hyperparameters import Hyperparameters
 from include.local_nemo.customization_targets import TARGETS
 from include.local_nemo.datastore import parse_hf_url
 from include.local_nemo.entities import DATASETS
+from include.local_nemo.parts import Entity, NameOr, Part
 from include.local_nemo.platform import Platform
-from include.local_nemo.resources import Entity, key_of
+from include.local_nemo.resources import key_of, new_document
 from include.local_nemo.wire import Document, api_error, invalid
 
 
-class Part(BaseModel):
-    """A part of a request; fields that are not named here are kept as they come."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class Lora(Part):
-    """Parameters of LoRA."""
-
-    adapter_dim: int | None = Field(None, ge=1)
-    adapter_dropout: float | None = Field(None, ge=0, le=1)
-    alpha: int | None = Field(None, ge=1)
-    target_modules: list[str] | None = None
-
-
-class Hyperparameters(Part):
-    """How to train."""
-
-    finetuning_type: FinetuningType
-    training_type: TrainingType = "sft"
-    batch_size: int | None = Field(None, ge=1)
-    epochs: int | None = Field(None, ge=1)
-    learning_rate: float | None = Field(None, gt=0)
-    log_every_n_steps: int | None = Field(None, ge=1)
-    val_check_interval: float | None = Field(None, gt=0)
-    max_steps: int | None = None
-    warmup_steps: int | None = Field(None, ge=0)
-    seed: int | None = None
-    sequence_packing_enabled: bool | None = None
-    optimizer: (
-        Literal[
-            "adam_with_cosine_annealing",
-            "adam_with_flat_lr",
-            "adamw_with_cosine_annealing",
-            "adamw_with_flat_lr",
-        ]
-        | None
-    ) = None
-    lora: Lora | None = None
-
-
 class DatasetReference(Part):
-    """A dataset named by its parts."""
+    """A dataset named by its parts, or by the address of its files."""
 
-    name: str
+    name: str | None = None
     namespace: str | None = None
     files_url: str | None = None
+
+
+class FunctionParameter(Part):
+    """One parameter of a tool."""
+
+    type: str
+    description: str | None = None
+
+
+class FunctionParameters(Part):
+    """The parameters of a tool."""
+
+    additional_properties: bool | None = Field(None, alias="additionalProperties")
+    properties: dict[str, FunctionParameter] | None = None
+    required: list[str] | None = None
+    type: Literal["object"] | None = None
+
+
+class Function(Part):
+    """What a tool does."""
+
+    name: str
+    description: str
+    parameters: FunctionParameters
+    required: list[str] | None = None
+    strict: bool | None = None
+
+
+class Tool(Part):
+    """A tool."""
+
+    function: Function
+    type: Literal["function"] | None = None
+
+
+class DatasetParameters(Part):
+    """How the rows of the dataset are read."""
+
+    tools: list[Tool] | None = None
+    in_batch_negatives: bool | None = None
+    num_hard_negatives: int | None = None
+    negative_sample_strategy: str | None = None
+
+
+class Wandb(Part):
+    """A run of Weights & Biases; its key comes in a header, and is not kept."""
+
+    entity: str | None = None
+    notes: str | None = None
+    project: str | None = None
+    tags: list[str] | None = None
+
+
+class Integration(Part):
+    """Who else is told of the training; kept and shown, without an effect here."""
+
+    wandb: Wandb
+    type: Literal["wandb"] | None = None
 
 
 class JobBody(Entity):
     """A customization job."""
 
-    config: str | dict[str, Any]
-    dataset: str | DatasetReference
+    # No part of any path, so anything goes.
+    name: str | None = None
+    config: NameOr[ConfigBody]
+    dataset: NameOr[DatasetReference]
     hyperparameters: Hyperparameters
     output_model: str | None = Field(None, pattern=r"^[^/@\s]+(/[^/@\s]+)?(@[^/\s]+)?$")
-    dataset_parameters: dict[str, Any] | None = None
-    integrations: list[dict[str, Any]] | None = None
-
-
-DEFAULTS: Document = {
-    "training_type": "sft",
-    "batch_size": 8,
-    "epochs": 1,
-    "learning_rate": 0.0001,
-    "log_every_n_steps": 10,
-    "sequence_packing_enabled": False,
-}
-UNUSED_HYPERPARAMETERS = (
-    "max_steps",
-    "val_check_interval",
-    "warmup_steps",
-    "optimizer",
-    "sequence_packing_enabled",
-)
-"""What the platform's models train without; a job that sets one of them says so in its warnings."""
-
-LORA_DEFAULTS: Document = {"adapter_dim": 8, "adapter_dropout": None, "alpha": 16}
-
-
-def completed_hyperparameters(sent: Document) -> Document:
-    """Return the hyperparameters with the service's defaults for what was not sent."""
-    given = {name: value for name, value in sent.items() if value is not None}
-    complete = {**DEFAULTS, **given}
-    if complete["finetuning_type"].startswith("lora"):
-        complete["lora"] = {**LORA_DEFAULTS, **(given.get("lora") or {})}
-    return complete
+    dataset_parameters: DatasetParameters | None = None
+    integrations: list[Integration] | None = None
 
 
 def find_config(platform: Platform, reference: str | Document, namespace: str | None) -> Document:
     """Return the config of a job, its target expanded to an object that is ready for training.
 
-    Raises 422 for a name without `@version` or an inline config that is none, 404 for a config or target that
-    is not there, 409 for a target that is disabled or not downloaded.
+    Raises 422 for a name without `@version`, 404 for a config or target that is not there, 409 for a target
+    that is disabled or not downloaded.
     """
     if isinstance(reference, str):
         if "@" not in reference:
@@ -120,9 +106,9 @@ def find_config(platform: Platform, reference: str | Document, namespace: str | 
         key = reference if "/" in reference else key_of("default", reference)
         config = platform.store.get(CONFIGS.kind, key)
         if config is None:
-            raise api_error(404, f"{CONFIGS.kind} '{key}' not found")
+            raise CONFIGS.absent(key)
     else:
-        config = new_config({"namespace": namespace, **reference})
+        config = new_document(CONFIGS, {"namespace": namespace, **reference})
     config = expanded(platform.store, config)
     target = config.get("target")
     if not isinstance(target, dict):
@@ -132,10 +118,8 @@ def find_config(platform: Platform, reference: str | Document, namespace: str | 
     name = f"{target['namespace']}/{target['name']}"
     if not target["enabled"]:
         raise api_error(409, f"Model {name} is disabled for customization")
-    if target["status"] in ("created", "pending", "downloading"):
-        raise api_error(409, f"Model {name} is downloading to cache, try again later")
     if target["status"] != "ready":
-        raise api_error(409, f"Model {name} cannot be used, its status is {target['status']}")
+        raise api_error(409, f"Model {name} is downloading to cache, try again later")
     return config
 
 
@@ -171,8 +155,13 @@ def find_dataset(platform: Platform, sent: str | Document) -> tuple[str, str]:
             shown = shown if "/" in shown else key_of("default", shown)
             url = None
         else:
-            shown = key_of(sent.get("namespace") or "default", sent["name"])
             url = sent.get("files_url")
+            if sent.get("name"):
+                shown = key_of(sent.get("namespace") or "default", sent["name"])
+            elif url:
+                shown = parse_hf_url(url).repo
+            else:
+                raise invalid("dataset.name", "Field required", "missing")
         entity = platform.store.get(DATASETS.kind, shown)
         url = url or (entity["files_url"] if entity else None)
         repo = parse_hf_url(url).repo if url else shown

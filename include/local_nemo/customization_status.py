@@ -65,7 +65,8 @@ class JobStatus:
                 job["status"] = status
             if status == "running":
                 job[INTERNAL].setdefault("started", self._clock())
-            job[INTERNAL].pop("finishing", None)  # left over when the platform stopped during an upload
+            for name in ("finishing", "result"):  # left over when the platform stopped during an upload
+                job[INTERNAL].pop(name, None)
             self._log(job, messages)
 
         return self._change(step)
@@ -77,6 +78,10 @@ class JobStatus:
     def progress(self, change: Callable[[Document], None]) -> Document:
         """Apply a change to `status_details`."""
         return self._change(lambda job: change(job["status_details"]))
+
+    def keep_result(self, result: Document) -> None:
+        """Keep what `status_details` gets at the end of the job and not before: final losses and best epoch."""
+        self._change(lambda job: job[INTERNAL].update(result=result))
 
     def last_chance(self) -> None:
         """Mark the point of no return: the job is about to store its result, a later cancel is refused."""
@@ -94,6 +99,7 @@ class JobStatus:
                 return
             cancelled = job["status"] == "cancelling"
             job["status"] = "cancelled" if cancelled else status
+            job["status_details"].update(job[INTERNAL].pop("result", {}))
             if message and not cancelled:
                 job["status_details"]["status_logs"].append(log_entry(message, now(), detail))
 

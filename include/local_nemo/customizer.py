@@ -14,6 +14,11 @@ def router(platform: Platform) -> APIRouter:
     return routes
 
 
+def adopt(platform: Platform) -> None:
+    """Hold the GPUs that jobs had before a restart."""
+    customization_jobs.adopt(platform)
+
+
 def resume(platform: Platform) -> None:
     """Make the targets that every platform has, and go on with what an earlier process left unfinished."""
     customization_targets.resume(platform)

@@ -1,13 +1,13 @@
 """Repositories of the Data Store: namespaces, commits and files, for the hub API and other services."""
 
 import hashlib
-import posixpath
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from include.local_nemo.blobs import Blobs
+from include.local_nemo.commit_paths import BadCommit, check_folders, checked_path
 from include.local_nemo.hf_urls import MAIN, Location, RepoType, parse_hf_url
 from include.local_nemo.store import AlreadyExists, Store
 from include.local_nemo.wire import Document, new_id, zulu
@@ -32,10 +32,6 @@ class NotFound(Exception):  # noqa: N818
     ) -> None:
         super().__init__(message)
         self.code = code
-
-
-class BadCommit(Exception):  # noqa: N818
-    """A commit names an impossible path, or a content that was never uploaded."""
 
 
 class Entry(TypedDict):
@@ -171,7 +167,7 @@ class Datastore:
         with self._commits:
             if revision in self.repo(repo_type, repo)["branches"]:
                 return self.change(repo_type, repo, revision, written, title=title)
-            entries = {_checked(path): self._entry(sha) for path, sha in written.items()}
+            entries = {checked_path(path): self._entry(sha) for path, sha in written.items()}
             return self._write_commit(repo_type, repo, revision, entries, title)
 
     def change(
@@ -191,7 +187,7 @@ class Datastore:
         `written` is path → sha256; `large` names those of the paths that came as LFS. Raises `NotFound`
         for the branch or a deleted file, `BadCommit` for a path or content that cannot be.
         """
-        entries = {_checked(path): self._entry(sha, lfs=path in large) for path, sha in written.items()}
+        entries = {checked_path(path): self._entry(sha, lfs=path in large) for path, sha in written.items()}
         with self._commits:
             if branch not in self.repo(repo_type, repo)["branches"]:
                 raise NotFound("RevisionNotFound", f"{repo_type} {repo} has no branch {branch}")
@@ -213,6 +209,7 @@ class Datastore:
     def _write_commit(
         self, repo_type: RepoType, repo: str, branch: str, files: Mapping[str, Entry], title: str
     ) -> str:
+        check_folders(files, files)
         key = _key(repo_type, repo)
         parent = self.repo(repo_type, repo)["branches"].get(branch)
         created_at = zulu()
@@ -242,15 +239,3 @@ class Datastore:
 
 def _key(repo_type: RepoType, repo: str) -> str:
     return f"{repo_type}/{repo}"
-
-
-def _checked(path: str) -> str:
-    if (
-        not isinstance(path, str)
-        or not path
-        or path.startswith("/")
-        or posixpath.normpath(path) != path
-        or path.split("/")[0] == ".."
-    ):
-        raise BadCommit(f"{path!r} is not a path inside a repository")
-    return path

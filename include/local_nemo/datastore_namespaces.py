@@ -3,11 +3,19 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from include.local_nemo.lists import list_page
+from include.local_nemo.parts import Part, PathPart
 from include.local_nemo.platform import Platform
 from include.local_nemo.store import AlreadyExists
-from include.local_nemo.wire import Body, Document, api_error, delete_response, invalid, list_page
+from include.local_nemo.wire import Body, Document, api_error, delete_response, validated
 
 KIND = "datastore_namespace"
+
+
+class NamespaceBody(Part):
+    """A namespace to create."""
+
+    namespace: PathPart
 
 
 def router(platform: Platform) -> APIRouter:
@@ -17,9 +25,7 @@ def router(platform: Platform) -> APIRouter:
 
     @routes.post("", status_code=201)
     def create(body: Body) -> Document:
-        namespace = body.get("namespace")
-        if not isinstance(namespace, str) or not namespace:
-            raise invalid("namespace", "Field required", "missing")
+        namespace = validated(NamespaceBody, body)["namespace"]
         try:
             return datastore.create_namespace(namespace)
         except AlreadyExists:

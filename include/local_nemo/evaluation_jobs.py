@@ -4,36 +4,30 @@ import logging
 from contextlib import suppress
 
 from fastapi import APIRouter, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, Response
 
 from include.local_nemo.datastore import NotFound
-from include.local_nemo.evaluation_entities import CONFIGS, RESULT, TARGETS, Reference
+from include.local_nemo.evaluation_bodies import JobBody
+from include.local_nemo.evaluation_entities import CONFIGS, RESULTS, TARGETS, Reference
 from include.local_nemo.evaluation_files import JobFiles
 from include.local_nemo.evaluation_plan import PlanProblem, plan_evaluation
 from include.local_nemo.evaluation_templates import TemplateProblem
 from include.local_nemo.evaluation_work import FINAL, KIND, OUTPUT_NAMESPACE, EvaluationWork
+from include.local_nemo.lists import list_page
 from include.local_nemo.platform import Platform
-from include.local_nemo.resources import Entity
+from include.local_nemo.store import Absent
 from include.local_nemo.wire import (
     Body,
     Document,
     api_error,
     delete_response,
-    list_page,
+    invalid,
     new_id,
     now,
     validated,
 )
 
 log = logging.getLogger(__name__)
-
-
-class JobBody(Entity):
-    """What to grade and how, as references or in place."""
-
-    config: str | dict[str, object]
-    target: str | dict[str, object]
 
 
 def references(platform: Platform, body: Document) -> tuple[Reference, Reference]:
@@ -46,10 +40,7 @@ def references(platform: Platform, body: Document) -> tuple[Reference, Reference
         with suppress(TemplateProblem):
             plan_evaluation(config.entity, target.entity)
     except PlanProblem as problem:
-        location = ("body", *problem.field.split("."))
-        raise RequestValidationError(
-            [{"type": "value_error", "loc": location, "msg": problem.message, "input": None}]
-        ) from problem
+        raise invalid(problem.field, problem.message) from problem
     return config, target
 
 
@@ -71,8 +62,6 @@ def router(platform: Platform) -> APIRouter:
     def create(body: Body) -> Document:
         sent = validated(JobBody, body)
         config, target = references(platform, sent)
-        config.save()
-        target.save()
         job: Document = {
             "id": new_id("eval"),
             "namespace": sent.get("namespace") or "default",
@@ -89,7 +78,10 @@ def router(platform: Platform) -> APIRouter:
             "status": "created",
             "status_details": {"message": None, "task_status": {}, "progress": None},
         }
-        store.insert(KIND, job["id"], job)
+        with store.together():
+            config.save()
+            target.save()
+            store.insert(KIND, job["id"], job)
         platform.jobs.start(job["id"], EvaluationWork(platform, job["id"]).run)
         log.info("Created evaluation %s", job["id"])
         return job
@@ -110,7 +102,7 @@ def router(platform: Platform) -> APIRouter:
     @routes.get("/{job_id}/results")
     def results(job_id: str) -> Document:
         job = require(job_id)
-        result = store.get(RESULT, job["result"]) if job["result"] else None
+        result = store.get(RESULTS.kind, job["result"]) if job["result"] else None
         if result is None:
             raise api_error(404, f"evaluation job '{job_id}' has no results (status {job['status']})")
         return result
@@ -143,14 +135,18 @@ def router(platform: Platform) -> APIRouter:
 
         try:
             job = store.update(KIND, job_id, step)
-        except KeyError:
+        except Absent:
             raise api_error(404, f"evaluation job '{job_id}' not found") from None
         platform.jobs.cancel(job_id)
         return job
 
     @routes.delete("/{job_id}")
     def delete(job_id: str) -> Document:
-        if store.delete(KIND, job_id) is None:
+        with store.together():
+            job = store.delete(KIND, job_id)
+            if job is not None and job["result"]:
+                store.delete(RESULTS.kind, job["result"])
+        if job is None:
             raise api_error(404, f"evaluation job '{job_id}' not found")
         if not platform.jobs.cancel(job_id):  # otherwise its own thread, which may still write, removes them
             files(job_id).remove()

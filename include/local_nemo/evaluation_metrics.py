@@ -6,12 +6,17 @@ NaN.
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
 
 NOT_A_SCORE = math.nan
+TOOL_CALL_SCORES = ("function_name_accuracy", "function_name_and_args_accuracy")
+
+Call = tuple[str, object]
+"""A tool's name and its arguments."""
 
 _STRING_CHECKS: dict[str, Callable[[str, str], bool]] = {
     "equals": lambda left, right: left == right,
@@ -23,6 +28,7 @@ _STRING_CHECKS: dict[str, Callable[[str, str], bool]] = {
 }
 STRING_CHECKS = tuple(_STRING_CHECKS)
 SCORE_TYPES = ("int", "number", "float")
+_TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 def tool_call_scores(predicted: object, expected: object) -> dict[str, float]:
@@ -34,23 +40,30 @@ def tool_call_scores(predicted: object, expected: object) -> dict[str, float]:
     `{}`; a prediction whose arguments are no JSON has no arguments score. Different names: both scores 0. No
     calls on either side: both 1.
     """
-    calls, truths = _calls(predicted), _calls(expected)
+    names, arguments = _call_accuracy(_calls(predicted), _calls(expected))
+    return dict(zip(TOOL_CALL_SCORES, (names, arguments), strict=True))
+
+
+def _call_accuracy(calls: list[Call], truths: list[Call]) -> tuple[float, float]:
     if {name for name, _ in calls} != {name for name, _ in truths}:
-        return {"function_name_accuracy": 0.0, "function_name_and_args_accuracy": 0.0}
+        return 0.0, 0.0
     try:
         parsed = [(name, _predicted_arguments(arguments)) for name, arguments in calls]
     except orjson.JSONDecodeError:
-        return {"function_name_accuracy": 1.0, "function_name_and_args_accuracy": NOT_A_SCORE}
+        return 1.0, NOT_A_SCORE
     left = [(name, {} if arguments is None else arguments) for name, arguments in truths]
-    for call in parsed:
-        if call not in left:
-            return {"function_name_accuracy": 1.0, "function_name_and_args_accuracy": 0.0}
-        left.remove(call)
-    return {"function_name_accuracy": 1.0, "function_name_and_args_accuracy": 0.0 if left else 1.0}
+    for name, arguments in parsed:
+        for place, (expected_name, truth) in enumerate(left):
+            if name == expected_name and _same_json(arguments, truth):
+                del left[place]
+                break
+        else:
+            return 1.0, 0.0
+    return 1.0, 0.0 if left else 1.0
 
 
-def _calls(value: object) -> list[tuple[object, object]]:
-    pairs: list[tuple[object, object]] = []
+def _calls(value: object) -> list[Call]:
+    pairs: list[Call] = []
     for call in value if isinstance(value, list) else []:
         function = call.get("function", call) if isinstance(call, dict) else {}
         function = function if isinstance(function, dict) else {}
@@ -62,6 +75,17 @@ def _predicted_arguments(arguments: object) -> object:
     if arguments is None or arguments == "":
         return {}
     return orjson.loads(arguments) if isinstance(arguments, str) else arguments
+
+
+def _same_json(left: object, right: object) -> bool:
+    """Compare as JSON does: true is not 1, although Python takes them for equal, but 1.0 is."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same_json(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same_json, left, right))
+    return left == right
 
 
 def regex_score(text: str, pattern: re.Pattern[str], score_type: str) -> float:
@@ -84,6 +108,35 @@ def regex_score(text: str, pattern: re.Pattern[str], score_type: str) -> float:
 def string_check(left: str, operation: str, right: str) -> float:
     """Return 1 if the operation (one of STRING_CHECKS) holds between the two texts, else 0."""
     return float(_STRING_CHECKS[operation](left, right))
+
+
+def sentence_bleu(candidate: str, references: Sequence[str]) -> float:
+    """Return the BLEU-4 of one text, from 0 to 100.
+
+    The usual geometric mean of clipped n-gram precisions with the brevity penalty of the closest reference; words
+    and punctuation marks are the tokens. For n above 1 one is added to both counts, so that a short text has a
+    score at all.
+    """
+    words, wanted = _TOKEN.findall(candidate), [_TOKEN.findall(text) for text in references]
+    if not words:
+        return 100.0 if [] in wanted else 0.0
+    logarithms = []
+    for length in range(1, 5):
+        made = _ngrams(words, length)
+        allowed: Counter[tuple[str, ...]] = Counter()
+        for reference in wanted:
+            allowed |= _ngrams(reference, length)
+        matched, total, added = (made & allowed).total(), made.total(), int(length > 1)
+        if not matched + added:
+            return 0.0
+        logarithms.append(math.log((matched + added) / (total + added)))
+    closest = min(map(len, wanted), key=lambda size: (abs(size - len(words)), size))
+    brevity = min(0.0, 1 - closest / len(words))
+    return 100 * math.exp(brevity + math.fsum(logarithms) / len(logarithms))
+
+
+def _ngrams(words: Sequence[str], length: int) -> Counter[tuple[str, ...]]:
+    return Counter(zip(*(words[start:] for start in range(length)), strict=False))
 
 
 def score_summary(values: Iterable[float]) -> dict[str, Any] | None:

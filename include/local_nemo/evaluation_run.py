@@ -8,15 +8,9 @@ from typing import Any
 
 import httpx
 
-from include.local_nemo.evaluation_calls import Calls, EvaluationFailed, output_text, tool_calls
+from include.local_nemo.evaluation_calls import Calls, EvaluationFailed, output_text
 from include.local_nemo.evaluation_endpoint import Endpoint, EndpointProblem, endpoint_for
-from include.local_nemo.evaluation_metrics import (
-    NOT_A_SCORE,
-    regex_score,
-    score_summary,
-    string_check,
-    tool_call_scores,
-)
+from include.local_nemo.evaluation_metrics import NOT_A_SCORE, regex_score, score_summary
 from include.local_nemo.evaluation_plan import COMPLETION, MetricPlan, Plan, TaskPlan
 from include.local_nemo.evaluation_rows import Row, RowsProblem
 from include.local_nemo.evaluation_templates import TemplateProblem
@@ -191,24 +185,19 @@ class TaskRun:
         requests: list[Row],
         stop: threading.Event,
     ) -> Row:
-        failed = "error" in sample
-        if metric.ground_truth is not None:
-            nothing = dict.fromkeys(metric.score_names, 0.0)
-            truth = None if failed else metric.ground_truth(context)
-            return _metric_record(nothing if failed else tool_call_scores(tool_calls(sample), truth))
-        if metric.check is not None:
-            left, operation, right = metric.check
-            held = 0.0 if failed else string_check(str(left(context)), operation, str(right(context)))
-            return _metric_record({"string-check": held})
-        if failed:  # nobody has seen an answer, so nobody can grade it
-            return _metric_record(dict.fromkeys(metric.score_names, NOT_A_SCORE))
+        if "error" in sample:
+            # Without an answer a check has failed, but a judge has seen nothing that it could grade.
+            unanswered = NOT_A_SCORE if metric.grade is None else 0.0
+            return _metric_record(dict.fromkeys(metric.score_names, unanswered))
+        if metric.grade is not None:
+            return _metric_record(metric.grade(context))
         return self._judge(metric, context, requests, stop)
 
     def _judge(
         self, metric: MetricPlan, context: Mapping[str, Any], requests: list[Row], stop: threading.Event
     ) -> Row:
         assert metric.prompt is not None
-        assert metric.scores is not None
+        assert metric.rules is not None
         calls, endpoint = self.judgements[metric.name], self._judges[metric.name]
         body = metric.prompt(context)
         answer, problem = self._ask(endpoint, calls, body, stop)
@@ -217,7 +206,7 @@ class TaskRun:
         requests.append({"request": {"model": endpoint.model_id, **body}, "response": answer})
         text = output_text(answer)
         return _metric_record(
-            {name: regex_score(text, rule.pattern, rule.score_type) for name, rule in metric.scores.items()}
+            {name: regex_score(text, rule.pattern, rule.score_type) for name, rule in metric.rules.items()}
         )
 
     def results(self) -> Row:

@@ -11,7 +11,9 @@ from typing import Any
 
 import jinja2
 import orjson
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2.sandbox import SecurityError
+
+from include.local_nemo.evaluation_sandbox import BoundedEnvironment
 
 Render = Callable[[Mapping[str, Any]], Any]
 
@@ -35,21 +37,7 @@ class TemplateProblem(ValueError):  # noqa: N818
     """A template that cannot be compiled, or not be rendered for some row."""
 
 
-def _tojson(value: object) -> str:
-    # Jinja's own filter writes < > & ' as \\u003c etc. for HTML; a model reads the text as it stands.
-    if isinstance(value, jinja2.Undefined):
-        raise jinja2.UndefinedError(value._undefined_message)
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-
-
-def _environment() -> SandboxedEnvironment:
-    # Prompts are plain text, not HTML: escaping would change what the model reads.
-    env = SandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
-    env.filters["tojson"] = _tojson
-    return env
-
-
-_ENV = _environment()
+_ENV = BoundedEnvironment()
 
 
 def compile_template(value: object, *, as_json: bool, where: str) -> Render:
@@ -84,7 +72,7 @@ def _compile_text(text: str, *, as_json: bool, where: str) -> Render:
         if path:
             return _reporting(_path_reader(path[1]), where)
         template = _ENV.from_string(text)
-    except jinja2.TemplateSyntaxError as error:
+    except (jinja2.TemplateSyntaxError, SecurityError) as error:
         raise TemplateProblem(f"{where}: {error.message}") from error
     return _reporting(lambda row: _parsed(template.render(row)) if as_json else template.render(row), where)
 
@@ -112,7 +100,7 @@ def _reporting(render: Render, where: str) -> Render:
     def guarded(row: Mapping[str, Any]) -> Any:
         try:
             return render(row)
-        except jinja2.UndefinedError as error:
+        except (jinja2.UndefinedError, SecurityError) as error:
             raise TemplateProblem(f"{where}: {error.message}") from error
         except _RENDERING_ERRORS as error:
             # The type alone: the text of such an error may quote the row.

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from include.local_nemo.evaluation_calls import EvaluationFailed
-from include.local_nemo.evaluation_entities import RESULT, new_result
+from include.local_nemo.evaluation_entities import RESULTS, new_result
 from include.local_nemo.evaluation_files import (
     RESULTS_MEMBER,
     SUMMARY_MEMBER,
@@ -22,6 +22,7 @@ from include.local_nemo.evaluation_run import TaskRun
 from include.local_nemo.evaluation_sources import find_model, model_client, task_rows
 from include.local_nemo.evaluation_templates import TemplateProblem
 from include.local_nemo.platform import Platform
+from include.local_nemo.store import Absent
 from include.local_nemo.wire import Document, now
 
 log = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ class EvaluationWork:
 
         def show(doc: Document) -> None:
             self._check(doc)
-            self._platform.store.insert(RESULT, result["id"], result)
+            self._platform.store.insert(RESULTS.kind, result["id"], result)
             doc.update(
                 status="completed",
                 result=result["id"],
@@ -208,7 +209,7 @@ class EvaluationWork:
 
         try:
             ended = self._platform.store.update(KIND, self._id, step)
-        except KeyError:
+        except Absent:
             self._files.remove()  # deleted while it ran
             return
         self._files.note(f"{ended['status']}: {message}")
@@ -223,7 +224,7 @@ class EvaluationWork:
     def _update(self, step: Callable[[Document], None]) -> Document:
         try:
             return self._platform.store.update(KIND, self._id, step)
-        except KeyError:
+        except Absent:
             raise Stopped from None
 
 

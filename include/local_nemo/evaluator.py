@@ -3,18 +3,18 @@
 import threading
 
 from fastapi import APIRouter
-from fastapi.exceptions import RequestValidationError
 
 from include.local_nemo import evaluation_entities, evaluation_jobs
+from include.local_nemo.evaluation_bodies import JobBody
 from include.local_nemo.evaluation_calls import EvaluationFailed
 from include.local_nemo.evaluation_entities import new_result
-from include.local_nemo.evaluation_jobs import JobBody, references
+from include.local_nemo.evaluation_jobs import references
 from include.local_nemo.evaluation_plan import GIVEN_TARGETS, plan_evaluation
 from include.local_nemo.evaluation_run import TaskRun
 from include.local_nemo.evaluation_sources import model_client, task_rows
 from include.local_nemo.evaluation_templates import TemplateProblem
 from include.local_nemo.platform import Platform
-from include.local_nemo.wire import Body, Document, new_id, validated
+from include.local_nemo.wire import Body, Document, invalid, new_id, validated
 
 resume = evaluation_jobs.resume
 
@@ -31,16 +31,7 @@ def router(platform: Platform) -> APIRouter:
         sent = validated(JobBody, body)
         config, target = references(platform, sent)
         if target.entity["type"] not in GIVEN_TARGETS:
-            raise RequestValidationError(
-                [
-                    {
-                        "type": "value_error",
-                        "loc": ("body", "target", "type"),
-                        "msg": f"a live evaluation takes: {', '.join(GIVEN_TARGETS)}",
-                        "input": target.entity["type"],
-                    }
-                ]
-            )
+            raise invalid("target.type", f"a live evaluation takes: {', '.join(GIVEN_TARGETS)}")
         try:
             return _evaluate(platform, config.entity, target.entity)
         except (EvaluationFailed, TemplateProblem) as error:

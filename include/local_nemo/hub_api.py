@@ -4,18 +4,58 @@ A revision with a slash in it is quoted by the hub and arrives here unquoted; no
 whatever the path is taken for, the answer is RevisionNotFound.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
+from pydantic import BaseModel, model_validator
 
 from include.local_nemo import hub_commit, hub_tree
 from include.local_nemo.datastore import Datastore, RepoType
-from include.local_nemo.hub_errors import HubError
+from include.local_nemo.hub_errors import HubError, read_as
+from include.local_nemo.parts import PathPart
 from include.local_nemo.platform import Platform
 from include.local_nemo.store import AlreadyExists
 from include.local_nemo.wire import Body, Document
+
+PREFIX = "/v1/hf"
+
+
+class PreuploadFile(BaseModel):
+    """A file that a client is about to upload."""
+
+    path: str
+
+
+class Preupload(BaseModel):
+    """The question how files are to be uploaded."""
+
+    files: list[PreuploadFile] = []
+
+
+class PathsInfo(BaseModel):
+    """The question what is at some paths; a form with one path has a text."""
+
+    paths: str | list[str] = []
+    expand: bool = False
+
+
+class RepoName(BaseModel):
+    """A repository, by its name and organization or by both in one."""
+
+    name: PathPart
+    organization: PathPart
+    type: RepoType = "model"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_one(cls, body: dict[str, Any]) -> dict[str, Any]:
+        name = body.get("name")
+        if isinstance(name, str) and not body.get("organization"):
+            organization, _, name = name.partition("/")
+            return {**body, "organization": organization, "name": name}
+        return body
 
 
 async def _raw_body(request: Request) -> bytes:
@@ -27,7 +67,7 @@ RawBody = Annotated[bytes, Depends(_raw_body)]
 
 def router(platform: Platform) -> APIRouter:
     """Return the routes below `/v1/hf`."""
-    routes = APIRouter(prefix="/v1/hf")
+    routes = APIRouter(prefix=PREFIX)
     _add_repositories(routes, platform.datastore)
     for plural, repo_type in (("datasets", "dataset"), ("models", "model")):
         routes.include_router(_one_type(platform, plural, repo_type))  # type: ignore[arg-type]
@@ -58,14 +98,8 @@ def _add_repositories(routes: APIRouter, datastore: Datastore) -> None:
 
 
 def _named(body: Document) -> tuple[RepoType, str]:
-    name, organization = body.get("name"), body.get("organization")
-    if isinstance(name, str) and not organization and "/" in name:
-        organization, _, name = name.partition("/")
-    if not (isinstance(name, str) and name and isinstance(organization, str)):
-        raise HubError(400, "name and organization are needed: repositories live in a namespace")
-    if body.get("type", "model") not in ("dataset", "model"):
-        raise HubError(400, f"type {body['type']} is not kept here, only dataset and model")
-    return body.get("type", "model"), f"{organization}/{name}"
+    repo = read_as(RepoName, body)
+    return repo.type, f"{repo.organization}/{repo.name}"
 
 
 def _url(repo_type: RepoType, repo: str) -> str:
@@ -130,15 +164,15 @@ def _one_type(platform: Platform, plural: str, repo_type: RepoType) -> APIRouter
     def preupload(ns: str, name: str, rev: str, body: Body) -> Document:
         datastore.snapshot(repo_type, f"{ns}/{name}", rev)
         answer = {"uploadMode": platform.settings.upload_mode, "shouldIgnore": False, "oid": None}
-        return {"files": [{"path": file["path"], **answer} for file in body.get("files", [])]}
+        return {"files": [{"path": file.path, **answer} for file in read_as(Preupload, body).files]}
 
     @routes.post("/paths-info/{rev:path}")
     def paths_info(ns: str, name: str, rev: str, body: Body) -> list[Document]:
         commit = datastore.snapshot(repo_type, f"{ns}/{name}", rev)
-        wanted = body.get("paths", [])
-        expand = str(body.get("expand", "")).lower() == "true"
-        every = {entry["path"]: entry for entry in hub_tree.tree(commit, "", True, expand)}
-        return [every[path] for path in ([wanted] if isinstance(wanted, str) else wanted) if path in every]
+        asked = read_as(PathsInfo, body)
+        every = {entry["path"]: entry for entry in hub_tree.tree(commit, "", True, asked.expand)}
+        wanted = [asked.paths] if isinstance(asked.paths, str) else asked.paths
+        return [every[path] for path in wanted if path in every]
 
     @routes.post("/commit/{rev:path}")
     def commit(ns: str, name: str, rev: str, raw: RawBody) -> Document:

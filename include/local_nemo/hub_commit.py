@@ -1,15 +1,66 @@
 """Commits as the hub's clients send them: one JSON object a line, the first of them a header."""
 
 import base64
-import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from pydantic import BaseModel
 
 from include.local_nemo.datastore import BadCommit, Datastore, RepoType
-from include.local_nemo.hub_errors import HubError
+from include.local_nemo.hub_errors import HubError, read_as
+
+
+class Header(BaseModel):
+    """What the commit is about."""
+
+    summary: str = ""
+
+
+class File(BaseModel):
+    """A file with its content."""
+
+    path: str
+    content: str
+    encoding: str = "base64"
+
+    def read(self) -> bytes:
+        """Return the content; raise `ValueError`."""
+        if self.encoding != "base64":
+            return self.content.encode()
+        return base64.b64decode(self.content, validate=True)
+
+
+class LfsFile(BaseModel):
+    """A file whose content was uploaded before."""
+
+    path: str
+    oid: str
+    size: int | None = None
+
+
+class Deleted(BaseModel):
+    """A file or folder to delete."""
+
+    path: str
+
+
+VALUES: dict[str, type[BaseModel]] = {
+    "header": Header,
+    "file": File,
+    "lfsFile": LfsFile,
+    "deletedFile": Deleted,
+    "deletedFolder": Deleted,
+}
+"""What a commit can do, and what it needs for that."""
+
+
+class Operation(BaseModel):
+    """One line of a commit."""
+
+    key: str
+    value: dict[str, Any]
 
 
 @dataclass
@@ -44,27 +95,29 @@ def apply(datastore: Datastore, repo_type: RepoType, repo: str, branch: str, raw
 
 def _read(datastore: Datastore, raw: bytes) -> _Operations:
     asked = _Operations()
-    try:
-        for line in _lines(raw):
-            operation = orjson.loads(line)
-            key, value = operation["key"], operation["value"]
-            match key:
-                case "header":
-                    asked.title = str(value.get("summary", ""))
-                case "file":
-                    asked.written[value["path"]] = datastore.blobs.write([_content(value)])
-                case "lfsFile":
-                    asked.written[value["path"]] = value["oid"]
-                    asked.large.add(value["path"])
-                case "deletedFile":
-                    asked.deleted.append(value["path"])
-                case "deletedFolder":
-                    asked.deleted_folders.append(value["path"])
-                case _:
-                    raise HubError(400, f"a commit cannot do {key} here")
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-        raise HubError(400, f"the commit cannot be read: {type(error).__name__}") from error
+    for line in _lines(raw):
+        try:
+            _add(datastore, asked, read_as(Operation, orjson.loads(line)))
+        except ValueError as error:
+            raise HubError(400, f"the commit cannot be read: {type(error).__name__}") from error
     return asked
+
+
+def _add(datastore: Datastore, asked: _Operations, operation: Operation) -> None:
+    if operation.key not in VALUES:
+        raise HubError(400, f"a commit cannot do {operation.key} here")
+    match read_as(VALUES[operation.key], operation.value):
+        case Header(summary=summary):
+            asked.title = summary
+        case File(path=path) as file:
+            asked.written[path] = datastore.blobs.write([file.read()])
+        case LfsFile(path=path, oid=oid, size=size):
+            if size is not None and datastore.blobs.size(oid) not in (None, size):
+                raise HubError(400, f"object {oid} has another size than {size}")
+            asked.written[path] = oid
+            asked.large.add(path)
+        case Deleted(path=path):
+            (asked.deleted if operation.key == "deletedFile" else asked.deleted_folders).append(path)
 
 
 def _lines(raw: bytes) -> Iterator[memoryview]:
@@ -76,9 +129,3 @@ def _lines(raw: bytes) -> Iterator[memoryview]:
         if end > start:
             yield view[start:end]
         start = end + 1
-
-
-def _content(value: dict[str, Any]) -> bytes:
-    if value.get("encoding", "base64") != "base64":
-        return str(value["content"]).encode()
-    return base64.b64decode(value["content"], validate=True)

@@ -2,11 +2,10 @@
 
 from typing import Any, TypeVar
 
-import orjson
 from fastapi.responses import JSONResponse, Response
 
 from include.local_nemo.served_models import Served, ServedModels
-from include.local_nemo.wire import Document
+from include.local_nemo.wire import BadJson, Document, read_object
 
 Kind = TypeVar("Kind")
 
@@ -36,12 +35,9 @@ class Refusal(Exception):  # noqa: N818
 def read_body(raw: bytes) -> Document:
     """Return the body of a request; raise `Refusal` for anything but a JSON object."""
     try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise Refusal(400, f"the request is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise Refusal(400, "the request must be a JSON object")
-    return body
+        return read_object(raw)
+    except BadJson as error:
+        raise Refusal(400, str(error)) from error
 
 
 def find_model(models: ServedModels, name: Any) -> Served:

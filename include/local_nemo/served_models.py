@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+UPLOADS = "adapter upload"
+"""Kind of the documents that keep when a trained adapter was uploaded, by the name of its model.
+
+Kept apart from the model's entity, which clients may change: an adapter that is listed stays listed.
+"""
 CACHED_STUDENTS = 16
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
@@ -69,7 +74,6 @@ class ServedModels:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._students: OrderedDict[tuple[str, str], Student] = OrderedDict()
-        self._listed: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     def all(self) -> dict[str, Served]:
@@ -129,11 +133,10 @@ class ServedModels:
             return None
         root = str(artifact.get("files_url"))
         name = f"{entity['namespace']}/{entity['name']}"
-        if (name, root) not in self._listed:
-            uploaded = _seconds(entity.get("updated_at"))
-            if self._platform.clock() < uploaded + self._platform.settings.adapter_refresh:
-                return None
-            self._listed.add((name, root))
+        upload = self._platform.store.get(UPLOADS, name)
+        uploaded = upload["uploaded"] if upload else _seconds(entity.get("created_at"))
+        if self._platform.clock() < uploaded + self._platform.settings.adapter_refresh:
+            return None
         parent = deployed[base]
         return Served(name, parent.spec, _epoch(entity.get("created_at")), root, base)
 

@@ -11,11 +11,15 @@ import orjson
 
 Document = dict[str, Any]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class AlreadyExists(Exception):  # noqa: N818 - named after the answer it becomes on the wire
     """A document of this kind and key is there already."""
+
+
+class Absent(Exception):  # noqa: N818
+    """There is no document of this kind and key."""
 
 
 class StoreClosed(Exception):  # noqa: N818
@@ -93,13 +97,13 @@ class Store:
     def update(self, kind: str, key: str, change: Callable[[Document], Document | None]) -> Document:
         """Read, change and write a document as one step, and return it as written.
 
-        `change` gets the document and may alter it in place or return another. Raises `KeyError` when
+        `change` gets the document and may alter it in place or return another. Raises `Absent` when
         there is no such document; whatever `change` raises leaves the document as it was.
         """
         with self._transaction() as db:
             row = db.execute("SELECT body FROM documents WHERE kind = ? AND key = ?", (kind, key)).fetchone()
             if row is None:
-                raise KeyError(f"{kind} {key}")
+                raise Absent(f"{kind} {key}")
             doc: Document = orjson.loads(row[0])
             changed = change(doc)
             doc = doc if changed is None else changed
@@ -107,6 +111,12 @@ class Store:
                 "UPDATE documents SET body = ? WHERE kind = ? AND key = ?", (orjson.dumps(doc), kind, key)
             )
         return doc
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make everything that this thread writes inside the block one step: all of it, or nothing after an error."""
+        with self._transaction():
+            yield
 
     def freeze(self) -> None:
         """Refuse everything from now on with `StoreClosed`; threads that still run change nothing more."""
@@ -124,7 +134,7 @@ class Store:
         with self._lock:
             if self._closed:
                 raise StoreClosed
-            if self._db.in_transaction:  # an `update` whose change reads or writes other documents
+            if self._db.in_transaction:  # inside `together`, or an `update` whose change reads or writes more
                 yield self._db
                 return
             self._db.execute("BEGIN IMMEDIATE")

@@ -66,7 +66,7 @@ class TrainingProgress:
     def finish(self) -> None:
         """Write the end of the training. The model that is uploaded is that of the last epoch, so its losses count."""
         self._write()
-        self._status.progress(lambda details: details.update(self._final))
+        self._status.keep_result(self._final)
 
     def _collect(self, progress: "Progress") -> None:
         # Steps of the series are counted from zero, as the service counts them.

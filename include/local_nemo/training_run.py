@@ -1,6 +1,7 @@
 """The background work of one customization job: wait for GPUs, fetch, train, upload."""
 
 import logging
+import shutil
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,8 @@ from include.local_nemo.customization_status import INTERNAL, KIND, JobStatus, S
 from include.local_nemo.datastore import NotFound
 from include.local_nemo.entities import MODELS
 from include.local_nemo.platform import Platform
+from include.local_nemo.served_models import UPLOADS
+from include.local_nemo.store import Absent
 from include.local_nemo.training_progress import TrainingProgress
 from include.local_nemo.training_rows import training_data
 from include.local_nemo.wire import Document, now
@@ -28,6 +31,10 @@ DOWNLOAD, TRAINING, UPLOAD = "EntityHandler_0", "TrainingJob", "EntityHandler_1"
 TRAINING_ERRORS = (ArithmeticError, AttributeError, LookupError, MemoryError, OSError, TypeError, ValueError)
 
 
+WORK_FOLDER = "training-"
+"""How the names of the folders begin in which adapters lie until they are uploaded."""
+
+
 class JobFailed(Exception):  # noqa: N818
     """The job cannot go on; `message` is the word for the status log, `detail` the reason."""
 
@@ -35,6 +42,12 @@ class JobFailed(Exception):  # noqa: N818
         super().__init__(detail)
         self.message = message
         self.detail = detail
+
+
+def remove_leftovers(state_dir: Path) -> None:
+    """Remove the folders of trainings that a kill ended."""
+    for folder in state_dir.glob(f"{WORK_FOLDER}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class TrainingRun:
@@ -80,7 +93,7 @@ class TrainingRun:
         self._status.note(
             f"{DOWNLOAD}_Completed", f"{TRAINING}Created", f"{TRAINING}Pending", f"{TRAINING}Running"
         )
-        with TemporaryDirectory(dir=self._platform.settings.state_dir, prefix="training-") as folder:
+        with TemporaryDirectory(dir=self._platform.settings.state_dir, prefix=WORK_FOLDER) as folder:
             self._train(job, spec, Path(folder), cancelled)
             self._status.note(
                 f"{TRAINING}Completed", f"{UPLOAD}_Created", f"{UPLOAD}_Pending", f"{UPLOAD}_Running"
@@ -98,7 +111,12 @@ class TrainingRun:
 
     def _train(self, job: Document, spec: "StudentSpec", folder: Path, cancelled: threading.Event) -> None:
         # Learning libraries are slow to import: not before there is something to learn.
-        from include.local_nemo.students.training import TrainingCancelled, TrainingDataError, train
+        from include.local_nemo.students.training import (
+            TrainingCancelled,
+            TrainingDataError,
+            TrainingDiverged,
+            train,
+        )
 
         hyperparameters = job["hyperparameters"]
         planned = self._platform.faults.job_failure("customization", job["output_model"] or self._id)
@@ -119,6 +137,8 @@ class TrainingRun:
             adapter.save(folder)
         except TrainingCancelled:
             raise Stopped from None
+        except TrainingDiverged as error:
+            raise JobFailed(f"{TRAINING}Failed", str(error)) from error
         except (*TRAINING_ERRORS, TrainingDataError, NotFound) as error:
             raise JobFailed(f"{TRAINING}Failed", f"{type(error).__name__}: {error}") from error
 
@@ -135,12 +155,17 @@ class TrainingRun:
             return
 
         def change(model: Document) -> None:
-            model["artifact"]["status"] = status
-            model["updated_at"] = now()
+            if model.get("artifact"):  # unless a client has taken it away
+                model["artifact"]["status"] = status
+                model["updated_at"] = now()
 
         try:
-            self._platform.store.update(MODELS.kind, job["output_model"], change)
-        except KeyError:
+            with self._platform.store.together():
+                if status == "upload_completed":
+                    moment = {"uploaded": self._platform.clock()}
+                    self._platform.store.put(UPLOADS, job["output_model"], moment)
+                self._platform.store.update(MODELS.kind, job["output_model"], change)
+        except Absent:
             log.info("Model %s was deleted while it was trained", job["output_model"])
 
     def _no_student(self, job: Document) -> str:

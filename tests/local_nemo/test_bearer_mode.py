@@ -42,6 +42,14 @@ def test_the_token_opens_every_port_and_health_is_open_anyway(guarded: Platform)
         assert httpx.get(f"{url}/v1/health/ready").status_code == 200
 
 
+def test_of_large_files_only_the_upload_needs_no_token(guarded: Platform) -> None:
+    address = f"{guarded.datastore_url}/v1/hf/lfs/objects/{'0' * 64}"
+    unsigned = httpx.put(address, content=b"x")
+    assert unsigned.status_code == 403, "asked for its signature, not for the token"
+    assert httpx.get(address).status_code == 401
+    assert httpx.post(f"{address}/verify", json={}).status_code == 401
+
+
 def test_the_hubs_client_gets_in_with_its_token_only(guarded: Platform) -> None:
     endpoint = f"{guarded.datastore_url}/v1/hf"
     HfApi(endpoint=endpoint, token="right").create_repo("shop/logs", repo_type="dataset")

@@ -97,6 +97,13 @@ def test_a_file_is_downloaded_with_the_headers_that_the_client_reads(data_store:
         (f"{HF}/datasets/shop/logs/resolve/main/nowhere", "EntryNotFound"),
         (f"{HF}/datasets/shop/logs/resolve/refs%2Fpr%2F1/a", "RevisionNotFound"),
         (f"{HF}/shop/logs/resolve/main/a", "RepoNotFound"),
+        # Repositories without a namespace, which other hubs have.
+        (f"{HF}/api/datasets/single", "RepoNotFound"),
+        (f"{HF}/api/models/single", "RepoNotFound"),
+        (f"{HF}/api/datasets/single/revision/main", "RepoNotFound"),
+        (f"{HF}/api/datasets/single/tree/main", "RepoNotFound"),
+        (f"{HF}/datasets/single/resolve/main/a", "RepoNotFound"),
+        (f"{HF}/single/resolve/main/a", "RepoNotFound"),
     ],
 )
 def test_a_404_names_what_is_missing_in_a_header(data_store: httpx.Client, path: str, code: str) -> None:
@@ -111,7 +118,9 @@ def test_a_repository_needs_its_namespace_and_is_created_once(data_store: httpx.
     logs = {"name": "logs", "organization": "shop", "type": "dataset"}
     assert data_store.post(create, json=logs).status_code == 409
     assert data_store.post(create, json={**logs, "organization": "nobody"}).status_code == 404
-    assert data_store.post(create, json={"name": "logs"}).status_code == 400
+    for name in ("logs", "", "a/b/c", "shop/..", 5):
+        assert data_store.post(create, json={"name": name}).status_code == 400
+    assert data_store.post(create, json={**logs, "name": "a/b"}).status_code == 400
     assert data_store.post(create, json={**logs, "type": "space"}).status_code == 400
     # The same name as a model is another repository.
     assert data_store.post(create, json={"name": "logs", "organization": "shop"}).json()["url"] == "shop/logs"
@@ -137,6 +146,7 @@ def test_a_deleted_repository_is_gone_with_its_files(data_store: httpx.Client, p
         added("a//b"),
         added(""),
         ("file", {"path": "x", "encoding": "base64", "content": "not base64!"}),
+        added("good.jsonl/below"),
         ("lfsFile", {"path": "x", "algo": "sha256", "oid": "0" * 64, "size": 1}),
         ("lfsFile", {"path": "x", "algo": "sha256", "oid": "../../platform.sqlite", "size": 1}),
         ("copyFile", {"path": "x", "srcPath": "y"}),
@@ -151,6 +161,82 @@ def test_a_commit_that_cannot_be_changes_nothing(
     assert answer.status_code == 400
     assert answer.json()["error"]
     assert data_store.get(INFO).json() == before
+
+
+def test_a_path_is_a_file_or_a_folder_and_may_change_from_one_to_the_other(data_store: httpx.Client) -> None:
+    commit(data_store, added("either/file")).raise_for_status()
+    assert commit(data_store, added("either")).status_code == 400
+    assert commit(data_store, added("either/file/below")).status_code == 400
+    commit(data_store, ("deletedFile", {"path": "either/file"}), added("either")).raise_for_status()
+    names = [file["rfilename"] for file in data_store.get(INFO).json()["siblings"]]
+    assert [name for name in names if name.startswith("either")] == ["either"]
+
+
+def test_a_large_file_has_the_size_that_a_commit_says(data_store: httpx.Client, platform: Platform) -> None:
+    oid = platform.datastore.blobs.write([b"12345"])
+    for size, status in ((4, 400), ("five", 400), (5, 200)):
+        value = {"path": "sized", "algo": "sha256", "oid": oid, "size": size}
+        assert commit(data_store, ("lfsFile", value)).status_code == status
+
+
+def test_an_object_is_verified_by_its_size(data_store: httpx.Client, platform: Platform) -> None:
+    stored, absent = platform.datastore.blobs.write([b"12345"]), "0" * 64
+    for oid, body, status in (
+        (stored, {"oid": stored, "size": 5}, 200),
+        (stored, {"oid": stored, "size": 4}, 404),
+        (stored, {"oid": absent, "size": 5}, 404),
+        (stored, {"oid": stored}, 400),
+        (absent, {"oid": absent, "size": 5}, 404),
+        (absent, {"oid": absent}, 400),
+        (absent, {"oid": absent, "size": None}, 400),
+    ):
+        assert data_store.post(f"{HF}/lfs/objects/{oid}/verify", json=body).status_code == status, body
+
+
+def test_large_files_go_to_the_address_at_which_the_client_found_the_platform(
+    data_store: httpx.Client, platform: Platform
+) -> None:
+    objects = [{"oid": "1" * 64, "size": 1}]
+    url = f"{HF}/datasets/shop/logs.git/info/lfs/objects/batch"
+    answer = data_store.post(url, json={"objects": objects}, headers={"host": "data-store.test:8080"})
+    for action in answer.json()["objects"][0]["actions"].values():
+        assert action["href"].startswith(f"http://data-store.test:8080{HF}/lfs/objects/")
+    found = data_store.post(url, json={"objects": objects}).json()["objects"][0]["actions"]
+    assert found["upload"]["href"].startswith(f"{platform.datastore_url}{HF}/lfs/objects/")
+
+
+def test_a_readme_is_always_valid(data_store: httpx.Client) -> None:
+    answer = data_store.post(f"{HF}/api/validate-yaml", json={"content": "---", "repoType": "dataset"})
+    assert (answer.status_code, answer.json()) == (200, {"errors": [], "warnings": []})
+
+
+def test_the_branches_of_a_repository_are_its_refs(data_store: httpx.Client) -> None:
+    sha = commit(data_store, added("refs.jsonl")).json()["commitOid"]
+    assert data_store.get(f"{INFO}/refs").json() == {
+        "branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": sha}],
+        "tags": [],
+        "converts": [],
+    }
+
+
+@pytest.mark.parametrize("expand", ["True", "False", "true", "false", None])
+def test_paths_are_looked_up_by_form_or_json(data_store: httpx.Client, expand: str | None) -> None:
+    commit(data_store, added("info/a.txt", b"one"), added("info/b.txt", b"three")).raise_for_status()
+    url, wanted = f"{INFO}/paths-info/main", ["info/a.txt", "info", "nowhere"]
+    form = {"paths": wanted} | ({"expand": expand} if expand else {})
+    by_form = data_store.post(url, data=form).json()
+    assert [(entry["type"], entry["path"], entry["size"]) for entry in by_form] == [
+        ("file", "info/a.txt", 3),
+        ("directory", "info", 0),
+    ]
+    assert all(("lastCommit" in entry) == (expand in ("True", "true")) for entry in by_form)
+    assert [entry["path"] for entry in data_store.post(url, data={"paths": "info/b.txt"}).json()] == [
+        "info/b.txt"
+    ]
+    assert (
+        data_store.post(url, json={"paths": wanted}).json()
+        == data_store.post(url, data={"paths": wanted}).json()
+    )
 
 
 def test_a_large_file_cannot_name_a_file_of_the_platform(

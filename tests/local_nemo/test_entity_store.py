@@ -53,6 +53,29 @@ def test_a_name_is_taken_once_in_a_namespace(nemo: httpx.Client, path: str) -> N
     assert nemo.post(path, json={**body, "namespace": "elsewhere"}).status_code == 200
 
 
+@pytest.mark.parametrize("path", ENTITIES)
+def test_id_and_times_are_the_platforms_own(nemo: httpx.Client, path: str) -> None:
+    past = "2000-01-01T00:00:00"
+    theirs = {"id": "mine", "created_at": past, "updated_at": past}
+    body = {**ENTITIES[path], "name": "timed"}
+    own = f"{path}/shop/timed"
+    made = nemo.post(path, json={**body, **theirs}).json()
+    assert made["id"] != "mine"
+    assert made["created_at"] == made["updated_at"] > "2020"
+    changed = nemo.patch(own, json={"created_at": past, "updated_at": 5, "id": made["id"]}).json()
+    assert {**changed, "updated_at": ""} == {**made, "updated_at": ""}
+    assert changed["updated_at"] > made["updated_at"]
+    assert nemo.patch(own, json={"id": "mine"}).status_code == 422
+
+
+@pytest.mark.parametrize("path", ENTITIES)
+def test_null_takes_a_field_away(nemo: httpx.Client, path: str) -> None:
+    nemo.post(path, json={**ENTITIES[path], "name": "nulled", "description": "d", "custom_fields": {"a": 1}})
+    changed = nemo.patch(f"{path}/shop/nulled", json={"description": None, "custom_fields": None}).json()
+    assert not changed.get("description")
+    assert not changed.get("custom_fields")
+
+
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_signs_in_a_name_survive_the_path(nemo: httpx.Client, name: str) -> None:
     nemo.post("/v1/models", json={"name": name, "namespace": "odd"}).raise_for_status()

@@ -3,7 +3,13 @@ import re
 
 import pytest
 
-from include.local_nemo.evaluation_metrics import regex_score, score_summary, string_check, tool_call_scores
+from include.local_nemo.evaluation_metrics import (
+    regex_score,
+    score_summary,
+    sentence_bleu,
+    string_check,
+    tool_call_scores,
+)
 from include.local_nemo.evaluation_templates import TemplateProblem, compile_template
 
 ORDER = {"function": {"name": "get_order", "arguments": {"id": "W1"}}}
@@ -53,6 +59,25 @@ def test_a_ground_truth_with_arguments_as_json_text_never_matches():
     assert both(tool_call_scores([predicted("get_order", '{"id": "W1"}')], [as_text])) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("made", "true", "same"),
+    [
+        ("1", True, 0),
+        ("0", False, 0),
+        ("true", True, 1),
+        ("1.0", 1, 1),
+        ("[1, true]", [1, 1], 0),
+        ('{"x": {"y": false}}', {"x": {"y": 0}}, 0),
+        ('{"x": 1}', {"x": 1, "y": None}, 0),
+        ('"1"', 1, 0),
+        ("null", None, 1),
+    ],
+)
+def test_arguments_are_compared_as_json_where_true_is_not_one(made, true, same):
+    truth = [{"function": {"name": "f", "arguments": {"a": true}}}]
+    assert both(tool_call_scores([predicted("f", f'{{"a": {made}}}')], truth)) == (1, same)
+
+
 def test_missing_arguments_are_an_empty_object():
     truth = [{"function": {"name": "list_all"}}]
     assert both(tool_call_scores([predicted("list_all", "")], truth)) == (1, 1)
@@ -97,6 +122,24 @@ def test_the_first_group_of_the_first_match_is_the_score():
 )
 def test_string_checks_hold_or_not(check, held):
     assert string_check(*check) == held
+
+
+@pytest.mark.parametrize(
+    ("text", "references", "score"),
+    [
+        ("the cat sat on the mat", ["the cat sat on the mat"], 100),
+        ("Yes.", ["No.", "Yes."], 100),
+        ("", [""], 100),
+        ("", ["something"], 0),
+        ("dog", ["cat"], 0),
+        # Precisions 2/4, 1/4, 1/3 and 1/2, and no penalty: "the" counts twice because a reference has it twice.
+        ("the the the the", ["the cat and the dog", "a cat"], 100 * (2 / 4 * 1 / 4 * 1 / 3 * 1 / 2) ** 0.25 * math.exp(-1 / 4)),
+        # All n-grams match, but six words are expected where two are.
+        ("the cat", ["the cat sat on the mat"], 100 * math.exp(1 - 6 / 2)),
+    ],
+)  # fmt: skip
+def test_bleu_is_the_likeness_of_a_text_to_its_references(text, references, score):
+    assert sentence_bleu(text, references) == pytest.approx(score)
 
 
 def test_a_summary_leaves_out_what_has_no_score_and_counts_it():
@@ -161,3 +204,27 @@ def test_a_template_cannot_reach_python_itself():
     render = compile_template("{{ item.__class__.__mro__ }}", as_json=False, where="x")
     with pytest.raises(TemplateProblem):
         render(ROW)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'a' * 10000000000 }}",
+        "{{ 10000000000 * [1] }}",
+        "{{ 9 ** (9 ** 9) }}",
+        "{{ 'a'.ljust(10000000000) }}",
+        "{{ 'a' | center(10000000000) }}",
+        "{{ '%10000000000d' % 1 }}",
+        "{{ '%10000000000d' | format(1) }}",
+        "{{ '{:>10000000000}'.format(1) }}",
+        "{% for a in range(9999) %}{% for b in range(9999) %}{{ 'abc' }}{% endfor %}{% endfor %}",
+    ],
+)
+def test_a_template_that_would_fill_the_memory_is_refused(text):
+    with pytest.raises(TemplateProblem, match=r"here: a (template may not make more|format with a width)"):
+        compile_template(text, as_json=False, where="here")(ROW)
+
+
+def test_templates_may_do_all_of_that_within_bounds():
+    text = "{{ 'ab' * 2 }} {{ 2 ** 10 }} {{ 'a'.ljust(3) }}| {{ 'a' | center(3) }} {{ '%05.1f' % 3.14159 }} {{ '{:>3}'.format(1) }}"
+    assert compile_template(text, as_json=False, where="x")(ROW) == "abab 1024 a  |  a  003.1   1"

@@ -4,11 +4,24 @@ import threading
 import zipfile
 
 import pytest
+from evaluating import (
+    NOBODY,
+    TOOL_CALLING,
+    archive,
+    config,
+    endpoint,
+    judged,
+    row,
+    run,
+    samples,
+    scores,
+    target,
+    truth,
+)
 from job_driving import eventually, external_model, finished, nemo, tool_message, write_rows
 
 from include.local_nemo.testing import running_platform
 
-NOBODY = "http://127.0.0.1:9/v1/chat/completions"
 KEY = "key-of-the-judge"
 
 
@@ -24,22 +37,6 @@ def client(platform):
         yield http
 
 
-def row(question, **answer):
-    return {
-        "request": {"model": "gpt", "messages": [{"role": "user", "content": question}]},
-        "response": {"choices": [{"index": 0, "message": {"role": "assistant", **answer}}]},
-        "workload_id": "w",
-        "client_id": "c",
-        "timestamp": 1746138417,
-    }
-
-
-def truth(*calls):
-    return [
-        {"type": "function", "function": {"name": name, "arguments": arguments}} for name, arguments in calls
-    ]
-
-
 @pytest.fixture
 def dataset(platform, request):
     """Write rows into a dataset of the test's own and return its description for a task."""
@@ -50,80 +47,6 @@ def dataset(platform, request):
         return {"files_url": f"hf://datasets/{repo}/testing/eval.jsonl", **more}
 
     return write
-
-
-def endpoint(url, **more):
-    return {"api_endpoint": {"url": url, "model_id": "some/model", **more}}
-
-
-def target(url):
-    return {"type": "model", "model": endpoint(url)}
-
-
-def config(dataset, metrics, *, template=None, task="custom-tool-calling", **params):
-    return {
-        "type": "custom",
-        "params": params,
-        "tasks": {
-            task: {
-                "type": "chat-completion",
-                "dataset": dataset,
-                "params": {"template": template or {"messages": "{{ item.request.messages | tojson }}"}},
-                "metrics": metrics,
-            }
-        },
-    }
-
-
-TOOL_CALLING = {
-    "tool-calling-accuracy": {
-        "type": "tool-calling",
-        "params": {"tool_calls_ground_truth": "{{ item.response.choices[0].message.tool_calls | tojson }}"},
-    }
-}
-
-
-def judged(url, pattern=r"(\d+)", **more):
-    return {
-        "llm-judge": {
-            "type": "llm-judge",
-            "params": {
-                "model": endpoint(url, **more),
-                "template": {
-                    "messages": [
-                        {"role": "system", "content": "Grade."},
-                        {
-                            "role": "user",
-                            "content": "{{ item.request.messages[0].content }}|{{ sample.output_text }}",
-                        },
-                    ]
-                },
-                "scores": {"similarity": {"type": "int", "parser": {"type": "regex", "pattern": pattern}}},
-            },
-        }
-    }
-
-
-def run(client, **body):
-    created = client.post("/v1/evaluation/jobs", json=body)
-    assert created.status_code == 200, created.text
-    return finished(client, "evaluation", created.json()["id"])
-
-
-def scores(client, job, metric, task="custom-tool-calling"):
-    result = client.get(f"/v1/evaluation/jobs/{job['id']}/results")
-    assert result.status_code == 200, result.text
-    return result.json()["tasks"][task]["metrics"][metric]["scores"]
-
-
-def archive(client, job):
-    return zipfile.ZipFile(
-        io.BytesIO(client.get(f"/v1/evaluation/jobs/{job['id']}/download-results").content)
-    )
-
-
-def samples(client, job, task="custom-tool-calling"):
-    return json.loads(archive(client, job).read("results/results.json"))[task]
 
 
 TOOL_ROWS = [
@@ -578,7 +501,7 @@ TASK = ("tasks", "custom-tool-calling")
         (lambda c: c["tasks"]["custom-tool-calling"].update(type="guess"), ["config", *TASK, "type"]),
         (lambda c: c["tasks"]["custom-tool-calling"].pop("dataset"), ["config", *TASK, "dataset"]),
         (
-            lambda c: c["tasks"]["custom-tool-calling"].update(metrics={"m": {"type": "bleu"}}),
+            lambda c: c["tasks"]["custom-tool-calling"].update(metrics={"m": {"type": "rouge"}}),
             ["metrics", "m", "type"],
         ),
         (lambda c: c.update(params={"limit_samples": 0}), ["params", "limit_samples"]),
@@ -593,9 +516,9 @@ def test_a_config_that_cannot_run_is_422_and_names_the_field(client, dataset, ch
 
 
 def test_a_supported_list_is_part_of_the_refusal(client, dataset):
-    body = config(dataset([row("q")]), {"m": {"type": "bleu"}})
+    body = config(dataset([row("q")]), {"m": {"type": "rouge"}})
     answer = client.post("/v1/evaluation/jobs", json={"config": body, "target": target(NOBODY)})
-    assert answer.json()["detail"][0]["msg"] == "supported: tool-calling, llm-judge, string-check"
+    assert answer.json()["detail"][0]["msg"] == "supported: tool-calling, llm-judge, string-check, bleu"
 
 
 @pytest.mark.parametrize("missing", ["hf://datasets/no/such/eval.jsonl", "hf://datasets/x", "team/nothing"])

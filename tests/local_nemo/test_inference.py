@@ -229,7 +229,11 @@ def test_an_asymmetric_embedding_model_needs_an_input_type(nim):
     refused = embed(nim, input="x", input_type=None)
     assert refused.status_code == 400
     assert refused.json() == {"error": "'input_type' parameter is required for asymmetric models"}
-    assert embed(nim, input="x", input_type=None, model="local/embed-hash-passage").status_code == 200
+    for kind in ("query", "passage"):
+        by_name = embed(nim, input="x", input_type=None, model=f"local/embed-hash-{kind}").json()
+        assert by_name["data"] == embed(nim, input="x", input_type=kind).json()["data"]
+        assert by_name["model"] == "local/embed-hash"
+    assert embed(nim, input="x", model="local/embed-hash-other").status_code == 404
 
 
 def test_embeddings_can_be_short_and_packed(nim):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include.local_nemo.store import AlreadyExists, Document, Store, StoreClosed
+from include.local_nemo.store import Absent, AlreadyExists, Document, Store, StoreClosed
 
 
 @pytest.fixture
@@ -65,8 +65,31 @@ def test_update_that_raises_leaves_everything_as_it_was(store: Store) -> None:
     with pytest.raises(RuntimeError):
         store.update("thing", "a", fail)
     assert store.all("thing") == [{"n": 1}]
+
+
+def test_an_update_tells_an_absent_document_from_a_key_that_the_change_misses(store: Store) -> None:
+    def miss(doc: Document) -> None:
+        del doc["missing"]
+
+    store.insert("thing", "a", {"n": 1})
+    with pytest.raises(Absent):
+        store.update("thing", "b", miss)
     with pytest.raises(KeyError):
-        store.update("thing", "missing", fail)
+        store.update("thing", "a", miss)
+
+
+def test_what_is_written_together_is_there_as_a_whole_or_not_at_all(store: Store) -> None:
+    def insert(*keys: str) -> None:
+        with store.together():
+            for key in keys:
+                store.insert("thing", key, {"key": key})
+
+    store.insert("thing", "taken", {})
+    with pytest.raises(AlreadyExists):
+        insert("a", "taken")
+    assert store.get("thing", "a") is None
+    insert("a", "b")
+    assert store.all("thing") == [{}, {"key": "a"}, {"key": "b"}]
 
 
 def test_a_copy_that_was_read_is_the_readers_own(store: Store) -> None:

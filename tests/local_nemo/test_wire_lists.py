@@ -118,3 +118,45 @@ def test_the_official_clients_model_filters_find_adapters(sdk: NeMoMicroservices
     assert found(peft=True) == ["tuned"]
     assert found(peft=False) == ["plain"]
     assert found(peft={"lora": True}) == ["tuned"]
+
+
+def test_projects_are_found_by_name_and_namespace(nemo: httpx.Client) -> None:
+    for name, namespace in (("p1", "a"), ("p2", "a"), ("p1", "b")):
+        nemo.post("/v1/projects", json={"name": name, "namespace": namespace}).raise_for_status()
+
+    def found(**query: str) -> list[tuple[str, str]]:
+        data = nemo.get("/v1/projects", params=query).json()["data"]
+        return sorted((one["namespace"], one["name"]) for one in data)
+
+    assert found(**{"filter[name]": "p1"}) == [("a", "p1"), ("b", "p1")]
+    assert found(**{"filter[namespace]": "a"}) == [("a", "p1"), ("a", "p2")]
+    assert found(**{"filter[namespace]": "a", "filter[name]": "p2"}) == [("a", "p2")]
+    assert found(**{"search[name]": "P2"}) == [("a", "p2")]
+
+
+def test_namespaces_are_found_by_name_and_project(nemo: httpx.Client) -> None:
+    for name, project in (("ns-1", "one"), ("ns-2", "two")):
+        nemo.post("/v1/namespaces", json={"id": name, "project": project}).raise_for_status()
+
+    def found(**query: str) -> list[str]:
+        return [one["id"] for one in nemo.get("/v1/namespaces", params=query).json()["data"]]
+
+    assert found(**{"filter[namespace]": "ns-1"}) == ["ns-1"]
+    assert found(**{"filter[project]": "two"}) == ["ns-2"]
+    assert found(**{"search[id]": "ns-"}) == ["ns-2", "ns-1"]
+
+
+def test_models_are_found_by_prompt_project_and_time(nemo: httpx.Client) -> None:
+    of = {"namespace": "told"}
+    plain = nemo.post("/v1/models", json={"name": "plain", "project": "one", **of}).json()
+    nemo.post("/v1/models", json={"name": "told", "prompt": {"system_prompt": "Hi"}, **of}).raise_for_status()
+
+    def found(**query: str) -> list[str]:
+        return names_of(nemo.get("/v1/models", params={"filter[namespace]": "told", **query}))
+
+    assert found(**{"filter[prompt]": "true"}) == ["told"]
+    assert found(**{"filter[prompt]": "false"}) == ["plain"]
+    assert found(**{"filter[project]": "one"}) == ["plain"]
+    assert found(**{"filter[created_at][lte]": plain["created_at"]}) == ["plain"]
+    assert found(**{"filter[created_at][gt]": plain["created_at"]}) == ["told"]
+    assert found(**{"search[prompt][system_prompt]": "hi"}) == ["told"]

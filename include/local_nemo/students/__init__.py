@@ -11,7 +11,13 @@ from include.local_nemo.students.student import (
     count_tokens,
     load_student,
 )
-from include.local_nemo.students.training import Progress, TrainingCancelled, TrainingDataError, train
+from include.local_nemo.students.training import (
+    Progress,
+    TrainingCancelled,
+    TrainingDataError,
+    TrainingDiverged,
+    train,
+)
 
 __all__ = [
     "Adapter",
@@ -22,6 +28,7 @@ __all__ = [
     "StudentSpec",
     "TrainingCancelled",
     "TrainingDataError",
+    "TrainingDiverged",
     "catalogue",
     "count_prompt_tokens",
     "count_tokens",

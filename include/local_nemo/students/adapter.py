@@ -62,6 +62,11 @@ class Adapter:
             ARRAYS_FILE: save_arrays(self._arrays()),
         }
 
+    def is_finite(self) -> bool:
+        """Return whether every number is one that the files can hold."""
+        with np.errstate(over="ignore"):
+            return all(bool(np.isfinite(array).all()) for array in self._arrays().values())
+
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         weights = self.arguments.weights if self.arguments.weights is not None else np.zeros(0, np.float32)
         used = np.flatnonzero(weights)

@@ -67,11 +67,11 @@ class RankerTrainer:
             average=True,
             fit_intercept=False,
             shuffle=True,
-            random_state=seed,
+            random_state=seed % 2**32,  # it takes no larger one
         )
 
     def step(self, choices: Sequence[Choice]) -> None:
-        """Update the weights once on every candidate of these choices."""
+        """Update the weights once on every candidate of these choices; raise `FloatingPointError` on an overflow."""
         if not choices:
             return
         ids = np.concatenate([choice.ids for choice in choices])
@@ -80,7 +80,10 @@ class RankerTrainer:
         inputs = csr_matrix(
             (np.ones(len(ids), np.float32), ids, np.concatenate([[0], ends])), shape=(len(ends), self._width)
         )
-        self._classifier.partial_fit(inputs, right.astype(np.int64), classes=[0, 1])
+        try:
+            self._classifier.partial_fit(inputs, right.astype(np.int64), classes=[0, 1])
+        except ValueError as error:  # all that is left to be wrong with these inputs
+            raise FloatingPointError(str(error)) from error
         self._fitted = True
 
     def weights(self) -> Weights:

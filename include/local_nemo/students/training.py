@@ -36,6 +36,10 @@ class TrainingDataError(Exception):
     """Nothing can be learned from the training file; says why."""
 
 
+class TrainingDiverged(Exception):  # noqa: N818
+    """The training has left the range of numbers; nothing can be learned at this rate."""
+
+
 class TrainingCancelled(Exception):  # noqa: N818 - an order that was followed, no error
     """The caller asked to stop."""
 
@@ -79,6 +83,7 @@ def train(
 
     Raises:
         TrainingDataError: no row has an answer.
+        TrainingDiverged: a loss or a weight is no longer a number that an adapter can hold.
         TrainingCancelled: `cancelled()` was true at a row or before a step.
     """
     known = list(_read(train_rows, spec, cancelled))
@@ -156,6 +161,8 @@ class _Training:
         rare = 2 if len(self.lessons) >= RARE_FEATURES_FROM else 1
         self.choice = LinearTrainer(examples, labels, classes, CHOICE_RATE * pace, decay, min_count=rare)
 
+    # An overflow shows in the losses and weights, and ends the training there.
+    @np.errstate(over="ignore", invalid="ignore")
     def run(self, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Adapter:
         rows = len(self.lessons)
         steps_per_epoch = math.ceil(rows / self.batch_size)
@@ -170,16 +177,24 @@ class _Training:
             place = (step - 1) % steps_per_epoch
             if place == 0:
                 order = self.order.permutation(rows).tolist()
-            train_loss = self._update(order[place * self.batch_size : (place + 1) * self.batch_size])
-            for replay in range(1, updates):
-                self._update(next(replays), arguments=replay % 2 == 0)
+            try:
+                train_loss = self._update(order[place * self.batch_size : (place + 1) * self.batch_size])
+                for replay in range(1, updates):
+                    self._update(next(replays), arguments=replay % 2 == 0)
+            except FloatingPointError:
+                raise self._diverged(step) from None
             if (2 * step >= total and step % average_every == 0) or step == total:
                 self.choice.take_average()
             ends_epoch = place + 1 == steps_per_epoch
             val_loss = self._validate() if ends_epoch else None
+            if not math.isfinite(train_loss) or not math.isfinite(val_loss or 0.0):
+                raise self._diverged(step)
             epoch = 1 + (step - 1) // steps_per_epoch
             on_progress(Progress(step, steps_per_epoch, epoch, self.epochs, train_loss, val_loss))
-        return self._adapter(train_loss, val_loss)
+        adapter = self._adapter(train_loss, val_loss)
+        if not adapter.is_finite():
+            raise self._diverged(total)
+        return adapter
 
     def _replays(self) -> Iterator[list[int]]:
         while True:
@@ -195,8 +210,12 @@ class _Training:
         )
 
     def _validate(self) -> float | None:
-        loss = self.choice.loss(*self.held)
-        return None if math.isnan(loss) else loss
+        return self.choice.loss(*self.held) if self.held[0] else None
+
+    def _diverged(self, step: int) -> TrainingDiverged:
+        return TrainingDiverged(
+            f"the training diverged at step {step}: choose a learning rate below {self.learning_rate:g}"
+        )
 
     def _adapter(self, train_loss: float, val_loss: float | None) -> Adapter:
         self.arguments.weights = self.ranker.weights()

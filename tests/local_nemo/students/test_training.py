@@ -10,6 +10,7 @@ from include.local_nemo.students import (
     Student,
     TrainingCancelled,
     TrainingDataError,
+    TrainingDiverged,
     catalogue,
     load_adapter,
     load_student,
@@ -60,10 +61,30 @@ def test_the_same_seed_gives_the_same_adapter_and_another_seed_another():
     assert train_quietly("m", rows, seed=5).files() != train_quietly("m", rows, seed=6).files()
 
 
+def test_a_seed_may_be_larger_than_32_bits():
+    rows = support_desk.rows(8, seed=1)
+    assert train_quietly("m", rows, seed=2**40).files() == train_quietly("m", rows, seed=2**40).files()
+
+
 def test_a_tiny_learning_rate_learns_less():
     rows, validation = support_desk.rows(20, seed=1), support_desk.rows(5, seed=2)
     usual = progress_of(rows, validation, learning_rate=1e-4)[-1].val_loss
     assert progress_of(rows, validation, learning_rate=1e-7)[-1].val_loss > 2 * usual
+
+
+@pytest.mark.parametrize(
+    "hyperparameters",
+    [
+        {"learning_rate": 1e100, "batch_size": 1, "epochs": 2},
+        {"learning_rate": 1e100, "batch_size": 1000},
+        # Finite, but beyond what the half-precision weights of an adapter can hold.
+        {"learning_rate": 1e3, "batch_size": 4},
+    ],
+    ids=str,
+)
+def test_a_training_that_leaves_the_range_of_numbers_has_diverged(hyperparameters):
+    with pytest.raises(TrainingDiverged, match=r"diverged at step \d+: choose a learning rate below"):
+        progress_of(support_desk.rows(8, seed=1), support_desk.rows(3, seed=2), **hyperparameters)
 
 
 def test_a_training_stops_when_it_is_cancelled():
