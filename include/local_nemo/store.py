@@ -11,7 +11,7 @@ import orjson
 
 Document = dict[str, Any]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 1
 
 
 class AlreadyExists(Exception):  # noqa: N818 - named after the answer it becomes on the wire
