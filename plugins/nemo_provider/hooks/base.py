@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from functools import cached_property
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -15,7 +15,7 @@ from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from nemo_provider.errors import NemoConfigurationError, NemoUnavailableError
+from nemo_provider.errors import NemoConfigurationError, NemoError, NemoUnavailableError
 from nemo_provider.hooks.aio import AsyncDoor
 from nemo_provider.hooks.answers import error_of, json_of
 from nemo_provider.hooks.connections import wire_of
@@ -23,9 +23,11 @@ from nemo_provider.hooks.endpoints import Endpoint
 from nemo_provider.hooks.retries import retrying
 from nemo_provider.hooks.wire import Wire, plain_url
 from nemo_provider.polls import Kind, poll
+from nemo_provider.questions import Questions
 from nemo_provider.states import Observation
 
 _CHUNK = 1 << 16
+T = TypeVar("T")
 
 
 class NemoHttpHook(HttpHook):
@@ -164,26 +166,41 @@ class NemoHttpHook(HttpHook):
             return await attempt()
         return await tenacity.AsyncRetrying(**retrying(wire, endpoint))(attempt)
 
-    def poll(self, kind: Kind, name: str) -> Observation:
-        """Ask the platform how a job, deployment or model is."""
-        questions = poll(kind, name)
-        question = next(questions)
+    def ask(self, questions: Questions[T]) -> T:
+        """Ask questions one after the other; return what they come to."""
         try:
+            question = next(questions)
             while True:
-                question = questions.send(question.answer(lambda q: self.call(q.endpoint, q.path)))
+                try:
+                    answer = self.call(question.endpoint, question.path)
+                except NemoError as error:
+                    question = questions.throw(error)
+                else:
+                    question = questions.send(answer)
         except StopIteration as end:
             return end.value
 
-    async def apoll(self, kind: Kind, name: str) -> Observation:
-        """Ask the same from an event loop, one try per question."""
-        questions = poll(kind, name)
-        question = next(questions)
+    async def aask(self, questions: Questions[T], *, retry: bool = True) -> T:
+        """Ask the same from an event loop. ``retry=False`` for polls: the poller forgives lost ones itself."""
         try:
+            question = next(questions)
             while True:
-                answer = await question.aanswer(lambda q: self.acall(q.endpoint, q.path, retry=False))
-                question = questions.send(answer)
+                try:
+                    answer = await self.acall(question.endpoint, question.path, retry=retry)
+                except NemoError as error:
+                    question = questions.throw(error)
+                else:
+                    question = questions.send(answer)
         except StopIteration as end:
             return end.value
+
+    def poll(self, kind: Kind, name: str) -> Observation:
+        """Ask the platform how a job, deployment or model is."""
+        return self.ask(poll(kind, name))
+
+    async def apoll(self, kind: Kind, name: str) -> Observation:
+        """Ask the same from an event loop, one try per question."""
+        return await self.aask(poll(kind, name), retry=False)
 
     def _value(
         self,
