@@ -17,10 +17,9 @@ def test_cancelling_a_job_that_has_ended_is_no_error(platform: Tenant) -> None:
 CANCEL_EVALUATION = {"method": "POST", "path": "/v1/evaluation/jobs/.*/cancel"}
 
 
-@pytest.mark.parametrize("status", [404, 405])
-@pytest.mark.parametrize("side", ["task", "trigger"])
+@pytest.mark.parametrize(("side", "status"), [("task", 404), ("trigger", 405)])
 async def test_an_evaluation_that_cannot_be_cancelled_is_deleted(
-    start_platform: StartPlatform, status: int, side: str, capsys: pytest.CaptureFixture[str]
+    start_platform: StartPlatform, side: str, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     absent = {"status": status, "body": {"detail": "Not Found"}}
     old = start_platform({**CANCEL_EVALUATION, "action": absent}, evaluation_start=60.0)

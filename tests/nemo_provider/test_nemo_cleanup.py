@@ -149,15 +149,17 @@ def test_the_last_task_names_what_may_still_hold_gpus(start_platform: StartPlatf
         cleanup(platform, timeout=0)
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_refused_credential_is_worth_a_retry(start_platform: StartPlatform, method: str) -> None:
-    path = DEPLOYMENTS if method == "GET" else f"{DEPLOYMENTS}/.*"
-    refused = {"status": 401, "body": {"detail": "Unauthorized"}}
-    platform = start_platform({"method": method, "path": path, "nth": [1], "action": refused})
+def test_a_refused_credential_is_worth_a_retry(start_platform: StartPlatform) -> None:
+    refused = {"nth": [1], "action": {"status": 401, "body": {"detail": "Unauthorized"}}}
+    platform = start_platform(
+        {"method": "GET", "path": DEPLOYMENTS, **refused},
+        {"method": "DELETE", "path": f"{DEPLOYMENTS}/.*", **refused},
+    )
     deployment(platform).execute(context())
-    with pytest.raises(
-        NemoUnavailableError, match=r"a retry looks again.*define that Airflow connection"
-    ) as raised:
-        cleanup(platform)
-    assert not isinstance(raised.value, AirflowFailException)
+    for _ in ("looking", "deleting"):
+        with pytest.raises(
+            NemoUnavailableError, match=r"a retry looks again.*define that Airflow connection"
+        ) as raised:
+            cleanup(platform)
+        assert not isinstance(raised.value, AirflowFailException)
     assert cleanup(platform)["deleted"] == [reference(platform)]

@@ -9,13 +9,10 @@ from airflow.sdk.exceptions import AirflowFailException
 from nemo_provider import identity
 from nemo_provider.errors import (
     NemoConflictError,
-    NemoJobFailedError,
-    NemoOutOfGpusError,
     NemoUnavailableError,
 )
 from nemo_provider.hooks.nemo import NemoHook
 from nemo_provider.operators.deployment import NemoDeployModelOperator
-from nemo_provider.sensors.deployment import NemoDeploymentSensor
 from nemo_provider.times import parse_time
 from tests.nemo_provider.conftest import StartPlatform
 from tests.nemo_provider.support import (
@@ -28,17 +25,6 @@ from tests.nemo_provider.support import (
     reference,
     until,
 )
-
-
-def wait(platform: Tenant, **changes: Any) -> NemoDeploymentSensor:
-    arguments = {
-        "task_id": "wait",
-        "deployment": reference(platform),
-        "poll_interval": 0.02,
-        "base_url": platform.nemo_url,
-        **changes,
-    }
-    return NemoDeploymentSensor(**{"deferrable": False, **arguments})
 
 
 @pytest.mark.parametrize("duplicate", [500, 409])
@@ -181,31 +167,6 @@ def test_the_name_comes_from_the_model() -> None:
         NemoDeployModelOperator(task_id="d", namespace="n", model="meta/x")
 
 
-def test_a_ready_deployment_says_what_it_holds(start_platform: StartPlatform) -> None:
-    platform = start_platform(image_pull=0.1)
-    deployment(platform, gpus=2).execute(context())
-    ready = wait(platform).execute(context())
-    assert (ready["status"], ready["model"], ready["gpus"]) == ("ready", MODEL, 2)
-
-
-def test_a_failed_deployment_fails_at_once_with_the_platforms_description(
-    start_platform: StartPlatform,
-) -> None:
-    platform = start_platform({"kind": "deployment", "fail": "ImagePullBackOff: no such tag"})
-    deployment(platform).execute(context())
-    until(lambda: deployment_status(platform) == "failed")
-    with pytest.raises(NemoJobFailedError, match="ImagePullBackOff: no such tag"):
-        wait(platform, deferrable=True, timeout=3600).execute(context())
-
-
-def test_a_deployment_larger_than_the_cluster_is_out_of_gpus(start_platform: StartPlatform) -> None:
-    platform = start_platform(gpus=1)
-    deployment(platform, gpus=2).execute(context())
-    until(lambda: deployment_status(platform) == "failed")
-    with pytest.raises(NemoOutOfGpusError, match="2 GPUs requested"):
-        wait(platform).execute(context())
-
-
 def test_a_failed_deployment_is_replaced_by_the_retry(start_platform: StartPlatform) -> None:
     platform = start_platform({"kind": "deployment", "nth": [1], "fail": "ImagePullBackOff"}, image_pull=0.0)
     deployment(platform).execute(context())
@@ -213,6 +174,19 @@ def test_a_failed_deployment_is_replaced_by_the_retry(start_platform: StartPlatf
     ti = TaskInstance()
     deployment(platform).execute({"ti": ti})
     assert ti.xcoms["origin"] == "submit"
+
+
+def test_a_failed_one_that_is_slow_to_go_is_not_mistaken_for_the_new_one(
+    start_platform: StartPlatform,
+) -> None:
+    failed = {"created_at": "2026-11-23T12:00:00Z", "status_details": {"status": "failed"}}
+    platform = start_platform(
+        {**GET, "action": {"status": 200, "body": {**identity.mark({}, "night-1", {}), **failed}}},
+        {**GET, "method": "DELETE", "action": {"status": 200, "body": {}}},
+        {**POST, "action": {"status": 409, "body": {"detail": "exists"}}},
+    )
+    with pytest.raises(NemoUnavailableError, match="a retry creates it anew"):
+        deployment(platform).execute(context())
 
 
 def test_a_deployment_on_its_way_out_is_not_attached_to(start_platform: StartPlatform) -> None:

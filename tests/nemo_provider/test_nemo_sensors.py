@@ -1,6 +1,7 @@
 """The sensors: ask before they defer, fail at once, poll on a worker too."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.sdk.configuration import conf
@@ -14,17 +15,22 @@ from airflow.sdk.exceptions import (
 from nemo_provider.errors import (
     NemoJobFailedError,
     NemoJobTimeoutError,
+    NemoOutOfGpusError,
 )
-from nemo_provider.sensors.deployment import NemoModelSensor
+from nemo_provider.sensors.deployment import NemoDeploymentSensor, NemoModelSensor
 from tests.nemo_provider.conftest import StartPlatform
 from tests.nemo_provider.support import (
+    MODEL,
     TaskInstance,
     Tenant,
     context,
     customizable,
     customization,
+    deployment,
+    deployment_status,
     evaluated,
     jobs,
+    reference,
     statuses,
     until,
 )
@@ -95,19 +101,17 @@ def test_kill_cancels_the_job(start_platform: StartPlatform) -> None:
     until(lambda: statuses(platform, "evaluation") == ["cancelled"])
 
 
-@pytest.mark.parametrize("deferrable", [True, False])
-def test_what_a_failed_training_cost_is_pushed(
-    start_platform: StartPlatform, tmp_path: Path, deferrable: bool
-) -> None:
+def test_what_a_failed_training_cost_is_pushed(start_platform: StartPlatform, tmp_path: Path) -> None:
     platform = start_platform({"kind": "customization", "fail": "CUDA error"})
     job_id = customization(platform, customizable(platform, tmp_path)).execute(context())
     until(lambda: statuses(platform) == ["failed"])
-    ti = TaskInstance()
-    with pytest.raises(NemoJobFailedError, match="CUDA error"):
-        training(platform, job_id, deferrable=deferrable).execute({"ti": ti})
-    details = ti.xcoms["details"]
-    assert (details["job_id"], details["status"]) == (job_id, "failed")
-    assert details["elapsed_time"] >= 0
+    for deferrable in (True, False):
+        ti = TaskInstance()
+        with pytest.raises(NemoJobFailedError, match="CUDA error"):
+            training(platform, job_id, deferrable=deferrable).execute({"ti": ti})
+        details = ti.xcoms["details"]
+        assert (details["job_id"], details["status"]) == (job_id, "failed")
+        assert details["elapsed_time"] >= 0
 
 
 @pytest.mark.parametrize("outcome", ["failed", "cancelled", "timed_out"])
@@ -160,3 +164,39 @@ def test_a_sensor_that_would_never_pause_is_refused(platform: Tenant) -> None:
         wait(platform, "eval-1", poll_interval=0)
     with pytest.raises(ValueError, match="carries a credential"):
         wait(platform, "eval-1", base_url="http://me:pw@nemo.test")
+
+
+def coming_up(platform: Tenant, **changes: Any) -> NemoDeploymentSensor:
+    arguments = {
+        "task_id": "wait",
+        "deployment": reference(platform),
+        "poll_interval": 0.02,
+        "base_url": platform.nemo_url,
+        **changes,
+    }
+    return NemoDeploymentSensor(**{"deferrable": False, **arguments})
+
+
+def test_a_ready_deployment_says_what_it_holds(start_platform: StartPlatform) -> None:
+    platform = start_platform(image_pull=0.1)
+    deployment(platform, gpus=2).execute(context())
+    ready = coming_up(platform).execute(context())
+    assert (ready["status"], ready["model"], ready["gpus"]) == ("ready", MODEL, 2)
+
+
+def test_a_failed_deployment_fails_at_once_with_the_platforms_description(
+    start_platform: StartPlatform,
+) -> None:
+    platform = start_platform({"kind": "deployment", "fail": "ImagePullBackOff: no such tag"})
+    deployment(platform).execute(context())
+    until(lambda: deployment_status(platform) == "failed")
+    with pytest.raises(NemoJobFailedError, match="ImagePullBackOff: no such tag"):
+        coming_up(platform, deferrable=True, timeout=3600).execute(context())
+
+
+def test_a_deployment_larger_than_the_cluster_is_out_of_gpus(start_platform: StartPlatform) -> None:
+    platform = start_platform(gpus=1)
+    deployment(platform, gpus=2).execute(context())
+    until(lambda: deployment_status(platform) == "failed")
+    with pytest.raises(NemoOutOfGpusError, match="2 GPUs requested"):
+        coming_up(platform).execute(context())

@@ -142,7 +142,7 @@ class NemoDeleteDeploymentOperator(NemoOperator):
 
     def _confirmed(self, event: Event) -> dict[str, Any]:
         if event["outcome"] != Outcome.SUCCEEDED:
-            raise self._unconfirmed(f"After {self.timeout:.0f} s at most: {event['reason']}")
+            raise self._unconfirmed(f"The last look: {event['reason']}")
         return event["details"]
 
     def _unconfirmed(self, problem: str) -> NemoUnavailableError:
