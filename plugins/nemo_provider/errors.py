@@ -14,6 +14,10 @@
 
 "Not retried" are also ``AirflowFailException`` or ``AirflowSensorTimeout``, which end a task for good whatever its
 ``retries``: waiting again for a job that has failed finds it failed again.
+
+A refusal is not always raised as what it is. To a wait it is a lost poll, of which some are forgiven: a job of hours is
+not left alone for one 401. To a release everything is a ``NemoUnavailableError``: while GPUs may be held, a retry is
+worth it.
 """
 
 from __future__ import annotations

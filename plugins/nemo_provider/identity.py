@@ -1,8 +1,8 @@
-"""One job, one name: how a retry recognises what an earlier try submitted. Pure functions.
+"""One job, one name: how a retry recognises what an earlier try made, job or deployment. Pure functions.
 
 A *key* says what a job is for (which run, workload, model and stage; never which try). A *fingerprint* says what
-exactly was asked. Both travel with the job, in ``custom_fields`` and, for releases before 25.10 that drop those, as
-a mark in the description.
+exactly was asked, an *owner* which DAG run asked. All travel with the job, in ``custom_fields`` and, for releases before
+25.10 that drop those, as a mark of digests in the description: ``[job 1f… request 9c… run 07…]``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from nemo_provider.reading import mapping, text
+from nemo_provider.references import is_reference
 from nemo_provider.states import is_active, word
 
 #: Fields that say who asked, not what was asked.
 _NOT_THE_REQUEST = frozenset({"custom_fields", "description", "ownership", "name"})
-_MARK = re.compile(r"\[job ([0-9a-f]{20}) request ([0-9a-f]{20})\]")
+_MARK = re.compile(r"\[job ([0-9a-f]{20}) request ([0-9a-f]{20})(?: run ([0-9a-f]{20}))?\]")
+#: Fields of a thing's owner, see `mark`.
+DAG_ID, RUN_ID = "airflow_dag_id", "airflow_run_id"
 
 Job = dict[str, Any]
 
@@ -40,10 +44,14 @@ def fingerprint(body: Mapping[str, Any]) -> str:
 
 
 def mark(body: Mapping[str, Any], key: str, owner: Mapping[str, str]) -> Job:
-    """Return the body with key, fingerprint and owner in ``custom_fields`` and in the description."""
+    """Return the body with key, fingerprint and owner in ``custom_fields`` and in the description.
+
+    ``owner`` is e.g. ``{"airflow_dag_id": "d", "airflow_run_id": "r", "airflow_task_id": "t"}``.
+    """
     request = fingerprint(body)
     fields = {**(body.get("custom_fields") or {}), **owner, "job_key": key, "job_fingerprint": request}
-    description = f"{body.get('description') or ''} [job {_digest(key)} request {request}]".strip()
+    run = f" run {_run_digest(owner[DAG_ID], owner[RUN_ID])}" if DAG_ID in owner and RUN_ID in owner else ""
+    description = f"{body.get('description') or ''} [job {_digest(key)} request {request}{run}]".strip()
     return {**body, "custom_fields": fields, "description": description}
 
 
@@ -64,18 +72,26 @@ def plan(jobs: list[Job], request: str) -> Plan:
 
 
 def is_under(job: Mapping[str, Any], key: str) -> bool:
-    """Say whether a job was submitted under this key."""
+    """Say whether something was made under this key. What carries no mark never was."""
     if owner := owner_of(job):
         return owner == key
-    found = _MARK.search(job.get("description") or "")
+    found = _mark_of(job)
     return found is not None and found[1] == _digest(key)
 
 
+def is_of_run(job: Mapping[str, Any], dag_id: str, run_id: str) -> bool:
+    """Say whether something was made by this DAG run."""
+    fields = mapping(job.get("custom_fields"))
+    if DAG_ID in fields and RUN_ID in fields:
+        return (fields[DAG_ID], fields[RUN_ID]) == (dag_id, run_id)
+    found = _mark_of(job)
+    return found is not None and found[3] == _run_digest(dag_id, run_id)
+
+
 def request_of(job: Mapping[str, Any]) -> str | None:
-    """Return the fingerprint that a job was submitted with, or None if it carries none."""
-    fields = job.get("custom_fields") or {}
-    found = _MARK.search(job.get("description") or "")
-    return fields.get("job_fingerprint") or (found[2] if found else None)
+    """Return the fingerprint that something was asked for with, or None if it carries none."""
+    found = _mark_of(job)
+    return text(mapping(job.get("custom_fields")).get("job_fingerprint")) or (found[2] if found else None)
 
 
 def differences(asked: Any, found: Any, path: str = "") -> list[str]:
@@ -96,14 +112,25 @@ def differences(asked: Any, found: Any, path: str = "") -> list[str]:
             for d in differences(*pair, f"{path}[{i}]")
         ]
     if isinstance(asked, str) and isinstance(found, Mapping):
-        found = f"{found.get('namespace')}/{found.get('name')}"
-    return [] if asked is None or asked == found else [path]
+        # A name alone is in the namespace "default".
+        asked = asked if "/" in asked else f"default/{asked}"
+        found = f"{found.get('namespace') or 'default'}/{found.get('name')}"
+    # What a secret reference stands for is not known here, and never shown there.
+    return [] if asked is None or asked == found or is_reference(asked) else [path]
 
 
 def owner_of(job: Mapping[str, Any]) -> str | None:
-    """Return the key under which something was made, or None if it carries none."""
-    return (job.get("custom_fields") or {}).get("job_key")
+    """Return the key under which something was made, or None if its fields do not say."""
+    return text(mapping(job.get("custom_fields")).get("job_key"))
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+def _mark_of(job: Mapping[str, Any]) -> re.Match[str] | None:
+    return _MARK.search(text(job.get("description")) or "")
+
+
+def _run_digest(dag_id: str, run_id: str) -> str:
+    return _digest(f"{dag_id}/{run_id}")
+
+
+def _digest(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()[:20]

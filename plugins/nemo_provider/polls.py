@@ -1,56 +1,22 @@
-"""What to ask the platform to learn how a thing is, for each kind of thing. No I/O here: the hook does the asking."""
+"""What to ask the platform to learn how a thing is, for each kind of thing."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Literal
 
-from nemo_provider import states
+from nemo_provider import observations
 from nemo_provider.errors import NemoNotFoundError
 from nemo_provider.hooks import endpoints
-from nemo_provider.hooks.endpoints import Endpoint
-from nemo_provider.states import Observation
+from nemo_provider.questions import Questions, document
+from nemo_provider.reading import text
+from nemo_provider.states import Observation, word
 
 #: ``deployment_gone`` waits for a deleted deployment to disappear; ``model`` for a model to be listed on the NIM.
 Kind = Literal["customization", "evaluation", "deployment", "deployment_gone", "model"]
 
-#: How to stop what is being waited for. A deployment is not in it: it belongs to the task that made it.
-CANCEL: dict[str, Endpoint] = {
-    "customization": endpoints.CANCEL_CUSTOMIZATION_JOB,
-    "evaluation": endpoints.CANCEL_EVALUATION_JOB,
-}
 
-
-class Question(NamedTuple):
-    """Hold one call. With ``missing_ok`` a 404 is an answer, None."""
-
-    endpoint: Endpoint
-    path: dict[str, str]
-    missing_ok: bool = False
-
-    def answer(self, ask: Callable[[Question], Any]) -> Any:
-        """Return what ``ask`` returns."""
-        try:
-            return ask(self)
-        except NemoNotFoundError:
-            if self.missing_ok:
-                return None
-            raise
-
-    async def aanswer(self, ask: Callable[[Question], Awaitable[Any]]) -> Any:
-        """Return what ``ask`` returns, awaited."""
-        try:
-            return await ask(self)
-        except NemoNotFoundError:
-            if self.missing_ok:
-                return None
-            raise
-
-
-Questions = Generator[Question, Any, Observation]
-
-
-def poll(kind: Kind, name: str) -> Questions:
+def poll(kind: Kind, name: str) -> Questions[Observation]:
     """Yield the questions for one poll, take their answers, return what they mean.
 
     ``name`` is a job id, ``namespace/name`` of a deployment, or the id of a model on the NIM.
@@ -66,33 +32,44 @@ def split_name(reference: str) -> dict[str, str]:
     return {"namespace": namespace, "name": name}
 
 
-def _customization(name: str) -> Questions:
-    job = yield Question(endpoints.GET_CUSTOMIZATION_JOB, {"id": name})
-    model = None
-    if states.word(job.get("status")) == "completed" and job.get("output_model"):
-        path = split_name(job["output_model"])
-        model = yield Question(endpoints.GET_MODEL, path, missing_ok=True)
-    return states.observe_customization(name, job, model)
+def _customization(name: str) -> Questions[Observation]:
+    job, model = (yield from document(endpoints.GET_CUSTOMIZATION_JOB, {"id": name})), None
+    output_model = text(job.get("output_model"))
+    if word(job.get("status")) == "completed" and output_model:
+        # A name without namespace is read as the platform reads it.
+        reference = output_model if "/" in output_model else f"default/{output_model}"
+        namespace, _, model_name = reference.partition("/")
+        try:
+            model = yield from document(endpoints.GET_MODEL, {"namespace": namespace, "name": model_name})
+        except NemoNotFoundError:
+            model = None
+    return observations.observe_customization(name, job, model)
 
 
-def _evaluation(name: str) -> Questions:
-    return states.observe_evaluation(name, (yield Question(endpoints.GET_EVALUATION_JOB, {"id": name})))
+def _evaluation(name: str) -> Questions[Observation]:
+    job = yield from document(endpoints.GET_EVALUATION_JOB, {"id": name})
+    return observations.observe_evaluation(name, job)
 
 
-def _deployment(name: str) -> Questions:
-    return states.observe_deployment(name, (yield Question(endpoints.GET_DEPLOYMENT, split_name(name))))
+def _deployment(name: str) -> Questions[Observation]:
+    deployment = yield from document(endpoints.GET_DEPLOYMENT, split_name(name))
+    return observations.observe_deployment(name, deployment)
 
 
-def _deployment_gone(name: str) -> Questions:
-    question = Question(endpoints.GET_DEPLOYMENT, split_name(name), missing_ok=True)
-    return states.observe_deployment_gone(name, (yield question))
+def _deployment_gone(name: str) -> Questions[Observation]:
+    try:
+        deployment = yield from document(endpoints.GET_DEPLOYMENT, split_name(name))
+    except NemoNotFoundError:
+        return observations.observe_deployment_gone(name, None)
+    return observations.observe_deployment_gone(name, deployment)
 
 
-def _model(name: str) -> Questions:
-    return states.observe_model(name, (yield Question(endpoints.LIST_NIM_MODELS, {})))
+def _model(name: str) -> Questions[Observation]:
+    listing = yield from document(endpoints.LIST_NIM_MODELS, {})
+    return observations.observe_model(name, listing)
 
 
-_POLLS: dict[str, Callable[[str], Questions]] = {
+_POLLS: dict[str, Callable[[str], Questions[Observation]]] = {
     "customization": _customization,
     "evaluation": _evaluation,
     "deployment": _deployment,

@@ -59,6 +59,17 @@ class TaskInstance:
         self.xcoms[key] = value
 
 
+class StateStore(dict[str, Any]):
+    """What Airflow keeps for a task from try to try."""
+
+    set = dict.__setitem__
+
+
+def context() -> dict[str, Any]:
+    """Return what Airflow hands to a try of a task."""
+    return {"ti": TaskInstance()}
+
+
 def until(true: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait for something that happens on its own in another thread."""
     deadline = time.monotonic() + seconds
@@ -121,6 +132,7 @@ def customization(platform: Tenant, wanted: dict[str, Any], **changes: Any) -> N
         "output_model": f"{platform.namespace}/customized",
         "namespace": platform.namespace,
         "job_key": "night-1/customize",
+        "lost_answer_seconds": 0.1,
         "base_url": platform.nemo_url,
         **wanted,
         **changes,
@@ -170,3 +182,21 @@ def deployment(platform: Tenant, **changes: Any) -> NemoDeployModelOperator:
         **changes,
     }
     return NemoDeployModelOperator(**arguments)
+
+
+def reference(platform: Tenant) -> str:
+    """Return the reference of the deployment that `deployment` makes."""
+    return f"{platform.namespace}/student"
+
+
+def deployment_status(platform: Tenant) -> str | None:
+    """Return its status, or None if there is none."""
+    found = NemoHook(base_url=platform.nemo_url).get_deployment(reference(platform))
+    return found["status_details"]["status"] if found else None
+
+
+def evaluated(platform: Tenant) -> str:
+    """Submit an evaluation; return its id."""
+    task: NemoEvaluationOperator = evaluation(platform)
+    task.render_template_fields({})
+    return task.execute(context())

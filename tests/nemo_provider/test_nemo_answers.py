@@ -1,7 +1,10 @@
 """The platform's refusals, in all their shapes."""
 
+import html
+import json
 import pickle
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pytest
 
@@ -12,7 +15,7 @@ from nemo_provider.errors import (
     NemoUnavailableError,
     api_error,
 )
-from nemo_provider.hooks.answers import detail_of, error_of, json_of, retry_after
+from nemo_provider.hooks.answers import detail_of, document_of, error_of, json_of, retry_after
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
@@ -60,6 +63,37 @@ def test_a_secret_that_the_platform_echoes_is_struck_out() -> None:
     assert "sk-1" not in str(error_of(400, {}, b'{"detail": "bad key sk-1"}', "POST /x", "", {"sk-1"}))
 
 
+def test_a_secret_at_the_cut_is_struck_out_whole() -> None:
+    said = "x" * 495 + "sk-0123456789"
+    error = error_of(500, {}, said.encode(), "POST /x", "", {"sk-0123456789"})
+    assert "sk-" not in str(error)
+    assert len(str(error)) < 600
+
+
+SECRET = 's/k&"é'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        SECRET,
+        quote(SECRET, safe=""),
+        html.escape(SECRET),
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+    ],
+)
+def test_a_secret_is_struck_out_however_it_is_written(written: str) -> None:
+    error = error_of(500, {}, f"<p>{written}</p>".encode(), "POST /x", "", {SECRET})
+    assert str(error).endswith("<p>***</p>")
+
+
+@pytest.mark.parametrize("detail", [b'[{"loc": 5, "msg": "bad"}]', b'["text", null]', b'[{"loc": "body"}]'])
+def test_an_odd_list_of_validation_errors_is_still_a_refusal(detail: bytes) -> None:
+    refused = error_of(422, {}, b'{"detail": ' + detail + b"}", "POST /x", "")
+    assert isinstance(refused, NemoInvalidRequestError)
+
+
 def test_too_many_requests_were_turned_away_at_the_door() -> None:
     turned_away = error_of(429, {"Retry-After": "3"}, b"", "POST /x", "")
     assert isinstance(turned_away, NemoUnavailableError)
@@ -73,6 +107,12 @@ def test_a_page_where_json_was_due_is_no_answer() -> None:
     with pytest.raises(NemoUnavailableError, match="not JSON"):
         json_of(b"<html>", "GET /x")
     assert json_of(b'{"value": NaN}', "GET /x") == {"value": None}
+
+
+@pytest.mark.parametrize("answer", [None, [], "text", 5])
+def test_an_answer_that_is_no_object_is_no_usable_answer(answer: object) -> None:
+    with pytest.raises(NemoUnavailableError, match="GET /x"):
+        document_of(answer, "GET /x")
 
 
 @pytest.mark.parametrize("error", [api_error(404, "gone", "GET /x"), NemoUnavailableError("x", sent=False)])

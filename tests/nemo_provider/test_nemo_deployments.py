@@ -1,60 +1,30 @@
 """Deployments: made once, never shared by accident, certainly gone."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException
 
+from nemo_provider import identity
 from nemo_provider.errors import (
     NemoConflictError,
-    NemoJobFailedError,
-    NemoOutOfGpusError,
     NemoUnavailableError,
 )
 from nemo_provider.hooks.nemo import NemoHook
-from nemo_provider.operators.deployment import NemoDeleteDeploymentOperator, NemoDeployModelOperator
-from nemo_provider.sensors.deployment import NemoDeploymentSensor
+from nemo_provider.operators.deployment import NemoDeployModelOperator
 from nemo_provider.times import parse_time
 from tests.nemo_provider.conftest import StartPlatform
-from tests.nemo_provider.support import MODEL, TaskInstance, Tenant, deployment, until
-
-
-def context() -> dict[str, Any]:
-    return {"ti": TaskInstance()}
-
-
-def reference(platform: Tenant) -> str:
-    return f"{platform.namespace}/student"
-
-
-def status(platform: Tenant) -> str | None:
-    found = NemoHook(base_url=platform.nemo_url).get_deployment(reference(platform))
-    return found["status_details"]["status"] if found else None
-
-
-def delete(platform: Tenant, **changes: Any) -> NemoDeleteDeploymentOperator:
-    arguments = {
-        "task_id": "delete",
-        "deployment": reference(platform),
-        "poll_interval": 0.02,
-        "deferrable": False,
-        "base_url": platform.nemo_url,
-        **changes,
-    }
-    return NemoDeleteDeploymentOperator(**arguments)
-
-
-def wait(platform: Tenant, **changes: Any) -> NemoDeploymentSensor:
-    arguments = {
-        "task_id": "wait",
-        "deployment": reference(platform),
-        "poll_interval": 0.02,
-        "base_url": platform.nemo_url,
-        **changes,
-    }
-    return NemoDeploymentSensor(**{"deferrable": False, **arguments})
+from tests.nemo_provider.support import (
+    MODEL,
+    TaskInstance,
+    Tenant,
+    context,
+    deployment,
+    deployment_status,
+    reference,
+    until,
+)
 
 
 @pytest.mark.parametrize("duplicate", [500, 409])
@@ -75,18 +45,119 @@ def test_a_deployment_whose_answer_was_lost_is_attached_to(
     assert deployment(platform).execute(context()) == reference(platform)
 
 
-def test_a_foreign_deployment_is_not_taken_over(start_platform: StartPlatform) -> None:
-    platform = start_platform()
+@pytest.mark.parametrize("keeps", ["fields", "description", "neither"])
+def test_a_foreign_deployment_is_neither_taken_over_nor_deleted(platform: Tenant, keeps: str) -> None:
+    # Releases before 25.10 drop the custom fields; a person's deployment has neither.
+    put_up(platform, keeps)
+    task = deployment(platform, deployment_key="night-2")
+    owner = "night-1" if keeps == "fields" else "somebody else"
+    with pytest.raises(NemoConflictError, match=f"belongs to {owner}"):
+        task.execute(context())
+    task.on_kill()
+    assert deployment_status(platform) is not None
+
+
+def test_a_failed_deployment_of_somebody_else_is_left_to_them(start_platform: StartPlatform) -> None:
+    platform = start_platform({"kind": "deployment", "fail": "ImagePullBackOff"})
     deployment(platform).execute(context())
+    until(lambda: deployment_status(platform) == "failed")
     with pytest.raises(NemoConflictError, match="belongs to night-1"):
         deployment(platform, deployment_key="night-2").execute(context())
+    assert deployment_status(platform) == "failed"
 
 
-def test_another_config_under_the_same_name_is_a_conflict(start_platform: StartPlatform) -> None:
-    platform = start_platform()
+def test_a_release_without_custom_fields_still_knows_whose_it_is(platform: Tenant) -> None:
+    put_up(platform, "description")
+    ti = TaskInstance()
+    assert deployment(platform).execute({"ti": ti}) == reference(platform)
+    assert ti.xcoms["origin"] == "attach"
+    deployment(platform).on_kill()
+    assert deployment_status(platform) is None
+
+
+def test_another_config_under_the_same_name_is_a_conflict_and_not_left_behind(platform: Tenant) -> None:
     deployment(platform).execute(context())
     with pytest.raises(NemoConflictError, match=r"nim_deployment\.gpu"):
         deployment(platform, gpus=2).execute(context())
+    assert deployment_status(platform) is None
+
+
+def put_up(platform: Tenant, keeps: str) -> None:
+    """Create what `deployment` would, on a platform that keeps all of its marks, one, or none."""
+    task = deployment(platform)
+    body = identity.mark(task.body(), task.deployment_key, {})
+    marks = {"fields": ("custom_fields",), "description": ("description",), "neither": ()}[keeps]
+    kept = {k: v for k, v in body.items() if k in ("name", "namespace", "config", *marks)}
+    NemoHook(base_url=platform.nemo_url).create_deployment(kept)
+
+
+POST = {"method": "POST", "path": "/v1/deployment/model-deployments"}
+GET = {"method": "GET", "path": "/v1/deployment/model-deployments/[^/]+/student"}
+
+
+def test_a_deployment_whose_answer_stays_lost_is_deleted(
+    start_platform: StartPlatform, connection: Any
+) -> None:
+    platform = start_platform(
+        {**POST, "nth": [1], "action": "lose_answer"}, {**POST, "action": {"status": 503, "body": "down"}}
+    )
+    connection("nemo_hasty", platform.nemo_url, extra={"retries": 2, "retry_wait": 0.01})
+    with pytest.raises(NemoUnavailableError, match="503: down"):
+        deployment(platform, nemo_conn_id="nemo_hasty").execute(context())
+    assert deployment_status(platform) is None
+
+
+def test_the_error_that_is_raised_is_the_first_one(start_platform: StartPlatform, connection: Any) -> None:
+    platform = start_platform(
+        {**POST, "action": {"status": 503, "body": "down"}},
+        {**GET, "nth": [2], "action": {"status": 401, "body": {"detail": "Unauthorized"}}},
+    )
+    connection("nemo_hasty", platform.nemo_url, extra={"retries": 1})
+    with pytest.raises(NemoUnavailableError, match="503: down"):
+        deployment(platform, nemo_conn_id="nemo_hasty").execute(context())
+
+
+@pytest.mark.parametrize("config", ["student-cfg", "default/student-cfg"])
+def test_a_config_may_be_a_reference(platform: Tenant, config: str) -> None:
+    nim = {"gpu": 1, "image_name": f"nvcr.io/nim/{MODEL}", "image_tag": "1.0"}
+    body = {"name": "student-cfg", "namespace": "default", "model": MODEL, "nim_deployment": nim}
+    requests.post(f"{platform.nemo_url}/v1/deployment/configs", json=body, timeout=10)
+    assert deployment(platform, config=config).execute(context()) == reference(platform)
+    assert deployment(platform, config=config).execute(context()) == reference(platform)
+
+
+def test_what_the_platform_makes_of_a_config_is_no_other_config(platform: Tenant) -> None:
+    deployment(platform, pvc_size="25Gi").execute(context())
+    url = f"{platform.nemo_url}{POST['path']}/{reference(platform)}"
+    shown = {"model": MODEL, "nim_deployment": {"gpu": 2, "image_name": "mirror/student", "image_tag": "1"}}
+    assert requests.patch(url, json={"config": shown}, timeout=10).ok
+    ti = TaskInstance()
+    deployment(platform, pvc_size="25Gi").execute({"ti": ti})
+    assert ti.xcoms["origin"] == "attach"
+
+
+class NoXComs(TaskInstance):
+    """Airflow's API server, gone when the task wants to say something."""
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        raise OSError("the API server is away")
+
+
+@pytest.mark.parametrize("found", [False, True])
+def test_a_deployment_does_not_outlive_its_setups_error(platform: Tenant, found: bool) -> None:
+    if found:
+        deployment(platform).execute(context())
+    with pytest.raises(OSError, match="API server"):
+        deployment(platform).execute({"ti": NoXComs()})
+    assert deployment_status(platform) is None
+
+
+def test_a_kill_while_deploying_deletes_what_is_deployed(platform: Tenant) -> None:
+    task = deployment(platform)
+    task.on_kill()
+    with pytest.raises(AirflowFailException, match="Killed while creating"):
+        task.execute(context())
+    assert deployment_status(platform) is None
 
 
 def test_the_name_comes_from_the_model() -> None:
@@ -96,38 +167,26 @@ def test_the_name_comes_from_the_model() -> None:
         NemoDeployModelOperator(task_id="d", namespace="n", model="meta/x")
 
 
-def test_a_ready_deployment_says_what_it_holds(start_platform: StartPlatform) -> None:
-    platform = start_platform(image_pull=0.1)
-    deployment(platform, gpus=2).execute(context())
-    ready = wait(platform).execute(context())
-    assert (ready["status"], ready["model"], ready["gpus"]) == ("ready", MODEL, 2)
-
-
-def test_a_failed_deployment_fails_at_once_with_the_platforms_description(
-    start_platform: StartPlatform,
-) -> None:
-    platform = start_platform({"kind": "deployment", "fail": "ImagePullBackOff: no such tag"})
-    deployment(platform).execute(context())
-    until(lambda: status(platform) == "failed")
-    with pytest.raises(NemoJobFailedError, match="ImagePullBackOff: no such tag"):
-        wait(platform, deferrable=True, timeout=3600).execute(context())
-
-
-def test_a_deployment_larger_than_the_cluster_is_out_of_gpus(start_platform: StartPlatform) -> None:
-    platform = start_platform(gpus=1)
-    deployment(platform, gpus=2).execute(context())
-    until(lambda: status(platform) == "failed")
-    with pytest.raises(NemoOutOfGpusError, match="2 GPUs requested"):
-        wait(platform).execute(context())
-
-
 def test_a_failed_deployment_is_replaced_by_the_retry(start_platform: StartPlatform) -> None:
     platform = start_platform({"kind": "deployment", "nth": [1], "fail": "ImagePullBackOff"}, image_pull=0.0)
     deployment(platform).execute(context())
-    until(lambda: status(platform) == "failed")
+    until(lambda: deployment_status(platform) == "failed")
     ti = TaskInstance()
     deployment(platform).execute({"ti": ti})
     assert ti.xcoms["origin"] == "submit"
+
+
+def test_a_failed_one_that_is_slow_to_go_is_not_mistaken_for_the_new_one(
+    start_platform: StartPlatform,
+) -> None:
+    failed = {"created_at": "2026-11-23T12:00:00Z", "status_details": {"status": "failed"}}
+    platform = start_platform(
+        {**GET, "action": {"status": 200, "body": {**identity.mark({}, "night-1", {}), **failed}}},
+        {**GET, "method": "DELETE", "action": {"status": 200, "body": {}}},
+        {**POST, "action": {"status": 409, "body": {"detail": "exists"}}},
+    )
+    with pytest.raises(NemoUnavailableError, match="a retry creates it anew"):
+        deployment(platform).execute(context())
 
 
 def test_a_deployment_on_its_way_out_is_not_attached_to(start_platform: StartPlatform) -> None:
@@ -138,68 +197,24 @@ def test_a_deployment_on_its_way_out_is_not_attached_to(start_platform: StartPla
         deployment(platform).execute(context())
 
 
-def test_delete_waits_until_it_is_gone(start_platform: StartPlatform) -> None:
-    platform = start_platform(teardown=0.2)
-    deployment(platform).execute(context())
-    report = delete(platform).execute(context())
-    assert status(platform) is None
-    assert report["existed"]
-    assert 0 < report["lifetime_seconds"] < 60
-    assert requests.get(f"{platform.nemo_url}/local/cluster", timeout=10).json()["in_use"] == 0
-
-
-def test_delete_of_a_missing_deployment_is_fine(platform: Tenant) -> None:
-    assert delete(platform).execute(context()) == {"deployment": reference(platform), "existed": False}
-
-
-def test_a_deployment_that_does_not_go_is_an_error_to_retry(start_platform: StartPlatform) -> None:
-    platform = start_platform(teardown=60.0)
-    deployment(platform).execute(context())
-    with pytest.raises(NemoUnavailableError, match="may hold its GPUs"):
-        delete(platform, timeout=0.1).execute(context())
-
-
-def test_a_deferrable_delete_waits_in_the_triggerer(start_platform: StartPlatform) -> None:
-    platform = start_platform(teardown=60.0)
-    deployment(platform).execute(context())
-    task = delete(platform, deferrable=True)
-    with pytest.raises(TaskDeferred) as deferred:
-        task.execute(context())
-    waiting = deferred.value.trigger
-    assert waiting.kind == "deployment_gone"
-    event = {
-        "kind": waiting.kind,
-        "name": reference(platform),
-        "status": "gone",
-        "reason": None,
-        "details": waiting.carry,
-    }
-    assert task.execute_complete(context(), {**event, "outcome": "succeeded"})["existed"]
-    with pytest.raises(NemoUnavailableError, match="may hold its GPUs"):
-        task.execute_complete(context(), {**event, "outcome": "timed_out"})
-
-
 def test_kill_deletes_what_the_task_created(start_platform: StartPlatform) -> None:
     platform = start_platform()
     task = deployment(platform)
     task.execute(context())
     task.on_kill()
-    assert status(platform) is None
+    assert deployment_status(platform) is None
 
 
-def test_kill_leaves_a_deployment_that_an_earlier_try_created_to_the_teardown(
-    start_platform: StartPlatform,
+@pytest.mark.parametrize("lost", [True, False])
+def test_kill_deletes_what_was_created_without_an_answer_too(
+    start_platform: StartPlatform, lost: bool
 ) -> None:
-    platform = start_platform()
-    deployment(platform).execute(context())
-    retry = deployment(platform)
-    retry.execute(context())
-    retry.on_kill()
-    assert status(platform) is not None
-
-
-@pytest.mark.parametrize(
-    "text", ["2026-11-23T12:00:00.123456", "2026-11-23T12:00:00Z", "2026-11-23T12:00:00.123456789Z"]
-)
-def test_all_times_of_the_platform_are_read_as_utc(text: str) -> None:
-    assert parse_time(text).utcoffset() == timedelta(0)
+    platform = start_platform(
+        {**POST, "nth": [1], "action": "lose_answer"} if lost else {**POST, "nth": [9], "action": "reset"}
+    )
+    if not lost:
+        deployment(platform).execute(context())
+    task = deployment(platform)
+    task.execute(context())
+    task.on_kill()
+    assert deployment_status(platform) is None

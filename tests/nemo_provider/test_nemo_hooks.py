@@ -19,7 +19,6 @@ from nemo_provider.hooks import endpoints
 from nemo_provider.hooks.base import url_of
 from nemo_provider.hooks.nemo import NemoHook
 from nemo_provider.hooks.nim import NimHook
-from nemo_provider.hooks.wire import Wire
 from nemo_provider.polls import split_name
 from tests.nemo_provider.conftest import StartPlatform
 from tests.nemo_provider.support import Tenant, deployment, evaluation, jobs
@@ -55,20 +54,6 @@ def test_a_base_url_is_http_or_nothing(url: str) -> None:
 def test_a_connection_wins_over_the_url(platform: Tenant, connection: Callable[..., None]) -> None:
     connection("nemo_here", platform.nemo_url)
     assert NemoHook("nemo_here", base_url=UNREACHABLE).get_model("ns/none") is None
-
-
-def test_a_connection_gives_port_path_headers_and_timeouts() -> None:
-    class Connection:
-        conn_id, host, port, schema, login, password = "c", "https://gw.test/nemo/", 8443, None, None, "t0ken"
-
-    wire = Wire.from_connection(
-        Connection(), {"timeout": [1, 2], "verify": "/ca.pem", "X-Team": "a", "headers": {"X-B": 1}}
-    )
-    assert wire.base_url == "https://gw.test:8443/nemo"
-    assert wire.timeout == (1.0, 2.0)
-    assert wire.verify == "/ca.pem"
-    assert dict(wire.headers) == {"X-Team": "a", "X-B": "1"}
-    assert "t0ken" not in repr(wire)
 
 
 def test_401_names_the_connection(start_platform: StartPlatform, connection: Callable[..., None]) -> None:
@@ -195,9 +180,18 @@ def test_a_missing_secret_names_the_variable(platform: Tenant, monkeypatch: pyte
     assert "sk-oops" not in str(refused.value)
 
 
-def test_cancelling_a_job_that_has_ended_is_no_error(platform: Tenant) -> None:
+def test_deployments_are_listed_by_namespace(platform: Tenant) -> None:
     hook = NemoHook(base_url=platform.nemo_url)
-    assert not hook.cancel_job("customization", "cust-none")
+    for name in ("one", "two"):
+        hook.create_deployment({**deployment_body(platform), "name": name})
+    hook.create_deployment({**deployment_body(platform), "namespace": f"{platform.namespace}-other"})
+    assert [found["name"] for found in hook.list_deployments(platform.namespace)] == ["two", "one"]
+
+
+def test_a_server_without_pages_is_asked_for_two(start_platform: StartPlatform) -> None:
+    listing = {"data": [None, "text", {"id": "eval-1"}, {"status": "no id"}]}
+    flat = start_platform({"path": "/v1/evaluation/jobs", "action": {"status": 200, "body": listing}})
+    assert list(NemoHook(base_url=flat.nemo_url).list_jobs("evaluation", "ns")) == [{"id": "eval-1"}]
 
 
 def test_the_nim_lists_its_models(start_platform: StartPlatform) -> None:
@@ -215,8 +209,7 @@ def body_of(platform: Tenant) -> dict[str, Any]:
 
 
 def deployment_body(platform: Tenant) -> dict[str, Any]:
-    asked = deployment(platform)
-    return {"name": asked.name, "namespace": asked.namespace, "config": asked._config()}
+    return deployment(platform).body()
 
 
 def judged_by(judge: Any) -> dict[str, Any]:

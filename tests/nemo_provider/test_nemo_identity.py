@@ -76,3 +76,46 @@ def test_what_the_platform_adds_is_no_difference() -> None:
         "training_options[0].num_gpus"
     ]
     assert identity.differences({"max_seq_length": 8}, found) == ["max_seq_length"]
+
+
+def test_a_reference_without_namespace_is_one_in_default() -> None:
+    assert identity.differences("student-cfg", {"namespace": "default", "name": "student-cfg"}) == []
+    assert identity.differences("default/student-cfg", {"name": "student-cfg"}) == []
+    assert identity.differences({"config": "cfg"}, {"config": {"namespace": "team", "name": "cfg"}}) == [
+        "config"
+    ]
+
+
+def test_a_secret_reference_is_never_a_difference() -> None:
+    assert identity.differences({"api_key": "secret://env/KEY"}, {"api_key": "***"}) == []
+
+
+OWNER = {"airflow_dag_id": "d", "airflow_run_id": "r"}
+
+
+@pytest.mark.parametrize("fields", [True, False])
+def test_what_a_run_has_made_is_recognised_with_and_without_fields(fields: bool) -> None:
+    marked = identity.mark(BODY, "k", OWNER)
+    if not fields:
+        marked["custom_fields"] = None
+    assert identity.is_under(marked, "k")
+    assert identity.request_of(marked) == REQUEST
+    assert identity.is_of_run(marked, "d", "r")
+    assert not identity.is_of_run(marked, "d", "another run")
+    assert not identity.is_of_run(marked, "another dag", "r")
+
+
+def test_a_mark_without_run_is_still_read() -> None:
+    mark = f"Nightly [job {identity._digest('k')} request {REQUEST}]"
+    assert identity.is_under({"description": mark}, "k")
+    assert identity.request_of({"description": mark}) == REQUEST
+    assert not identity.is_of_run({"description": mark}, "d", "r")
+
+
+@pytest.mark.parametrize(
+    "unmarked", [{}, {"custom_fields": "text", "description": 5}, {"custom_fields": None}]
+)
+def test_what_carries_no_mark_is_nobodys(unmarked: dict[str, Any]) -> None:
+    assert not identity.is_under(unmarked, "k")
+    assert not identity.is_of_run(unmarked, "d", "r")
+    assert identity.request_of(unmarked) is None

@@ -3,25 +3,22 @@
 import pytest
 
 from nemo_provider.errors import (
+    NemoAuthError,
+    NemoConfigurationError,
     NemoJobFailedError,
     NemoJobTimeoutError,
     NemoNotFoundError,
     NemoOutOfGpusError,
     NemoUnavailableError,
 )
-from nemo_provider.states import (
-    LostPoll,
-    Observation,
-    Outcome,
-    decide,
-    lost_poll,
+from nemo_provider.observations import (
     observe_customization,
     observe_deployment,
     observe_deployment_gone,
     observe_evaluation,
     observe_model,
-    result_of,
 )
+from nemo_provider.states import LostPoll, Observation, Outcome, decide, lost_poll, result_of
 
 LOST = LostPoll("evaluation", "eval-1", "no answer")
 UPLOADED = {"artifact": {"status": "upload_completed"}}
@@ -61,6 +58,16 @@ def test_a_lost_poll_does_not_outlive_the_deadline() -> None:
 def test_a_job_the_platform_does_not_know_is_a_lost_poll_first() -> None:
     lost = lost_poll("evaluation", "eval-1", NemoNotFoundError(404, "not found", "GET /x"))
     assert "does not know it" in lost.problem
+
+
+def test_a_refused_credential_is_forgiven_a_mistake_in_the_configuration_is_not() -> None:
+    refused = lost_poll("evaluation", "eval-1", NemoAuthError(401, "no", "GET /x", "The token was refused"))
+    assert decide(refused, now=0.0, end_time=9.0, lost_polls=1) is None
+    mistake = lost_poll("evaluation", "eval-1", NemoConfigurationError("nemo_default has no host"))
+    event = decide(mistake, now=0.0, end_time=9.0, lost_polls=1)
+    assert event is not None
+    with pytest.raises(NemoConfigurationError, match="evaluation eval-1: nemo_default has no host"):
+        result_of(event)
 
 
 def test_a_finished_job_is_finished_even_after_the_deadline() -> None:

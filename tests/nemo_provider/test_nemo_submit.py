@@ -8,7 +8,7 @@ import pytest
 import requests
 from airflow.sdk.exceptions import AirflowFailException
 
-from nemo_provider.errors import NemoConflictError, NemoInvalidRequestError, NemoUnavailableError
+from nemo_provider.errors import NemoConflictError, NemoInvalidRequestError
 from nemo_provider.hooks.nemo import NemoHook
 from nemo_provider.operators.customizer import NemoCustomizationConfigOperator
 from nemo_provider.operators.evaluator import NemoEvaluationOperator
@@ -19,9 +19,9 @@ from tests.nemo_provider.support import (
     OPTION,
     TaskInstance,
     Tenant,
+    context,
     customizable,
     customization,
-    evaluation,
     jobs,
     statuses,
     until,
@@ -35,10 +35,6 @@ POST_JOB = {"method": "POST", "path": "/v1/customization/jobs", "nth": [1]}
 @pytest.fixture
 def slow(start_platform: StartPlatform) -> Tenant:
     return start_platform(job_start=SLOW)
-
-
-def context() -> dict[str, Any]:
-    return {"ti": TaskInstance()}
 
 
 def test_submit_returns_the_id_and_pushes_the_models_name(slow: Tenant, tmp_path: Path) -> None:
@@ -99,38 +95,6 @@ def test_a_changed_request_cancels_the_unfinished_job_first(slow: Tenant, tmp_pa
     until(lambda: statuses(slow) == ["cancelled", "created"])
 
 
-def test_a_lost_answer_is_looked_up(start_platform: StartPlatform, tmp_path: Path) -> None:
-    platform = start_platform({**POST_JOB, "action": "lose_answer"}, job_start=SLOW)
-    ti = TaskInstance()
-    job_id = customization(platform, customizable(platform, tmp_path)).execute({"ti": ti})
-    assert [job["id"] for job in jobs(platform)] == [job_id]
-    assert ti.xcoms["output_model"].endswith(job_id)
-
-
-@pytest.mark.parametrize("action", ["reset", {"status": 503}, {"status": 500, "body": {"detail": "oops"}}])
-def test_a_request_that_never_arrived_is_left_to_the_retry(
-    start_platform: StartPlatform, tmp_path: Path, action: Any
-) -> None:
-    platform = start_platform({**POST_JOB, "action": action}, job_start=SLOW)
-    wanted = customizable(platform, tmp_path)
-    with pytest.raises(NemoUnavailableError, match="a retry looks again"):
-        customization(platform, wanted).execute(context())
-    assert jobs(platform) == []
-    customization(platform, wanted).execute(context())
-    assert len(jobs(platform)) == 1
-
-
-def test_a_lost_answer_is_not_mistaken_for_an_older_job(
-    start_platform: StartPlatform, tmp_path: Path
-) -> None:
-    platform = start_platform({**POST_JOB, "nth": [2], "action": "reset"}, job_start=SLOW)
-    wanted = customizable(platform, tmp_path)
-    first = customization(platform, wanted).execute(context())
-    NemoHook(base_url=platform.nemo_url).cancel_job("customization", first)
-    with pytest.raises(NemoUnavailableError):
-        customization(platform, wanted).execute(context())
-
-
 def test_a_refused_request_is_not_retried(slow: Tenant, tmp_path: Path) -> None:
     wanted = customizable(slow, tmp_path)
     with pytest.raises(NemoInvalidRequestError) as refused:
@@ -151,21 +115,6 @@ def test_a_kill_while_submitting_cancels_what_is_submitted(slow: Tenant, tmp_pat
     with pytest.raises(AirflowFailException, match="was cancelled"):
         task.execute(context())
     until(lambda: statuses(slow) == ["cancelled"])
-
-
-def test_evaluations_are_submitted_once_too(start_platform: StartPlatform) -> None:
-    lossy = start_platform(
-        {"method": "POST", "path": "/v1/evaluation/jobs", "nth": [1], "action": "lose_answer"},
-        evaluation_start=SLOW,
-    )
-
-    def execute() -> str:
-        task = evaluation(lossy)
-        task.render_template_fields({})
-        return task.execute(context())
-
-    assert execute() == execute()
-    assert len(jobs(lossy, "evaluation")) == 1
 
 
 def test_the_platforms_templates_pass_through_airflow(platform: Tenant) -> None:

@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk._shared.module_loading import import_string
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import TaskStatesResult
-from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
+from airflow.triggers.base import TaskSuccessEvent
 
 from nemo_provider.triggers.nemo import NemoJobTrigger
 from tests.nemo_provider.conftest import StartPlatform
@@ -25,29 +25,9 @@ from tests.nemo_provider.support import (
     statuses,
     until,
 )
+from tests.nemo_provider.waits import events, trigger
 
 SLOW = 60.0
-POLL = 0.02
-
-
-def trigger(platform: Tenant, kind: Any, name: str, **changes: Any) -> NemoJobTrigger:
-    url = platform.nim_url if kind == "model" else platform.nemo_url
-    arguments = {
-        "kind": kind,
-        "name": name,
-        "conn_id": "nemo_default",
-        "base_url": url,
-        "poll_interval": POLL,
-        "end_time": time.time() + 20,
-        **changes,
-    }
-    return NemoJobTrigger(**arguments)
-
-
-async def events(waiting: NemoJobTrigger) -> list[dict[str, Any]]:
-    """Return all events of a trigger that is run to its end."""
-    fired: list[TriggerEvent] = [event async for event in waiting.run()]
-    return [event.payload for event in fired]
 
 
 def submitted(platform: Tenant, tmp_path: Path) -> str:
@@ -117,23 +97,6 @@ async def test_it_logs_one_line_per_change(
         line for line in capsys.readouterr().out.splitlines() + caplog.messages if "deployment team-" in line
     ]
     assert 1 <= len(lines) <= 3
-
-
-async def test_three_lost_polls_are_forgiven(start_platform: StartPlatform) -> None:
-    path = "/v1/deployment/model-deployments/[^/]+/student"
-    platform = start_platform({"method": "GET", "path": path, "nth": [2, 3, 4], "action": "reset"})
-    name = await asyncio.to_thread(deployed, platform)
-    [event] = await events(trigger(platform, "deployment", name))
-    assert event["outcome"] == "succeeded"
-
-
-async def test_a_platform_that_stays_away_ends_the_wait(start_platform: StartPlatform) -> None:
-    platform = start_platform(
-        {"method": "GET", "path": "/v1/evaluation/jobs/.*", "action": {"status": 503, "body": "down"}}
-    )
-    [event] = await events(trigger(platform, "evaluation", "eval-1"))
-    assert event["outcome"] == "lost"
-    assert "503: down" in event["reason"]
 
 
 async def test_unknown_status_keeps_waiting_until_end_time(start_platform: StartPlatform) -> None:

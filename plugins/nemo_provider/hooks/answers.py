@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import email.utils
+import html
 import json
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from nemo_provider.errors import NemoError, NemoUnavailableError, api_error
+from nemo_provider.reading import mapping, mappings
 
 #: The platform did not do it now and may do it later.
 UNAVAILABLE = frozenset({408, 429, 502, 503, 504})
@@ -30,6 +33,14 @@ def json_of(body: bytes, request: str) -> Any:
         raise NemoUnavailableError(f"The answer to {request} is not JSON") from None
 
 
+def document_of(answer: Any, request: str) -> dict[str, Any]:
+    """Return a decoded body that is a JSON object; anything else is no usable answer, ``NemoUnavailableError``."""
+    if isinstance(answer, dict):
+        return answer
+    found = "empty" if answer is None else f"a {type(answer).__name__} where an object was due"
+    raise NemoUnavailableError(f"The answer to {request} is {found}")
+
+
 def error_of(
     status: int,
     headers: Mapping[str, str],
@@ -39,9 +50,7 @@ def error_of(
     secrets: Collection[str] = (),
 ) -> NemoError:
     """Return the error that an answer means; ``secrets`` never appear in it."""
-    detail = detail_of(body)
-    for secret in secrets:
-        detail = detail.replace(secret, "***")
+    detail = detail_of(body, secrets)
     if status in UNAVAILABLE:
         # Too many requests: this one was turned away at the door.
         error = NemoUnavailableError(f"{request} was answered with {status}: {detail}", sent=status != 429)
@@ -54,28 +63,48 @@ def error_of(
     return api_error(status, detail, request)
 
 
-def detail_of(body: bytes) -> str:
-    """Return the platform's words from an error body: ``detail`` (text or list), ``error``, ``message``, ``title``.
+def detail_of(body: bytes, secrets: Collection[str] = ()) -> str:
+    """Return the platform's words from an error body, without ``secrets``, cut to a length that logs can bear."""
+    # Cut last: half a secret would not be recognised as one.
+    return without(_words_of(body.decode("utf-8", "replace").strip()), secrets)[:_MAX_DETAIL]
+
+
+def without(text: str, secrets: Collection[str]) -> str:
+    """Return a text with every secret struck out, also where it is written as in JSON, a URL, or HTML."""
+    spellings = {spelling for secret in secrets if secret for spelling in _spellings(secret)}
+    # Longest first: one secret, or spelling, may be a part of another.
+    for spelling in sorted(spellings, key=len, reverse=True):
+        text = text.replace(spelling, "***")
+    return text
+
+
+def _words_of(text: str) -> str:
+    """Return what a body says: ``detail`` (text or list), ``error``, ``message``, ``title``, or all of it if no JSON.
 
     Of a list of validation errors only place and message are taken: it repeats the input, which may hold a secret.
     """
-    text = body.decode("utf-8", "replace").strip()
     try:
-        document = json.loads(text) if text else {}
+        document = mapping(json.loads(text)) if text else {}
     except ValueError:
-        return text[:_MAX_DETAIL]
-    if not isinstance(document, dict):
-        return "no reason given"
+        return text
     detail = next(
         (document[k] for k in ("detail", "error", "message", "title") if document.get(k)), "no reason given"
     )
     if isinstance(detail, list):
         detail = "; ".join(
-            f"{'.'.join(str(part) for part in item.get('loc', ()))}: {item.get('msg', 'invalid')}"
-            for item in detail
-            if isinstance(item, dict)
+            f"{_place(item.get('loc'))}: {item.get('msg', 'invalid')}" for item in mappings(detail)
         )
-    return str(detail)[:_MAX_DETAIL]
+    return str(detail)
+
+
+def _place(loc: Any) -> str:
+    return ".".join(str(part) for part in loc) if isinstance(loc, list) else str(loc or "")
+
+
+def _spellings(secret: str) -> set[str]:
+    in_json = (json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+    in_url = (quote(secret), quote(secret, safe=""), quote_plus(secret))
+    return {secret, html.escape(secret), *in_json, *in_url}
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

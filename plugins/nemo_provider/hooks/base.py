@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import random
+import asyncio
 from collections.abc import Collection, Mapping
 from functools import cached_property
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import aiohttp
 import requests
 import tenacity
-from airflow.providers.http.hooks.http import HttpAsyncHook, HttpHook, SessionConfig
+from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from nemo_provider.errors import NemoConfigurationError, NemoUnavailableError
+from nemo_provider.errors import NemoConfigurationError, NemoError, NemoUnavailableError
+from nemo_provider.hooks.aio import AsyncDoor
 from nemo_provider.hooks.answers import error_of, json_of
+from nemo_provider.hooks.connections import wire_of
 from nemo_provider.hooks.endpoints import Endpoint
+from nemo_provider.hooks.retries import retrying
 from nemo_provider.hooks.wire import Wire, plain_url
 from nemo_provider.polls import Kind, poll
+from nemo_provider.questions import Questions
 from nemo_provider.states import Observation
 
-#: Longest pause between two tries, seconds, a Retry-After of the platform included.
-MAX_RETRY_WAIT = 60.0
 _CHUNK = 1 << 16
-#: Values of extra headers from this length on are taken for credentials and kept out of error texts.
-_SECRET_LENGTH = 8
+T = TypeVar("T")
 
 
 class NemoHttpHook(HttpHook):
     """Call one service of the platform.
 
-    :param conn_id: Airflow connection of type HTTP; see ``Wire.from_connection`` for what it can say.
+    :param conn_id: Airflow connection of type HTTP; see ``connections.wire_of`` for what it can say.
     :param base_url: address to use if that connection does not exist, as ``http://nemo.test``. Never a secret.
 
     Safe calls are retried with exponential back-off and jitter on 408, 429, 502, 503, 504 and lost connections,
@@ -52,7 +53,7 @@ class NemoHttpHook(HttpHook):
             connection = self.get_connection(self.http_conn_id)
         except AirflowNotFoundException:
             return self._fallback()
-        return Wire.from_connection(connection, connection.extra_dejson)
+        return wire_of(connection, connection.extra_dejson)
 
     async def awire(self) -> Wire:
         """Read the connection once without blocking the event loop, or fall back to ``base_url``."""
@@ -62,7 +63,9 @@ class NemoHttpHook(HttpHook):
             except AirflowNotFoundException:
                 self.__dict__["wire"] = self._fallback()
             else:
-                self.__dict__["wire"] = Wire.from_connection(connection, await _extra(connection))
+                self.__dict__["wire"] = wire_of(connection, await _extra(connection))
+            # Reads certificates from disk, for long enough to make every other trigger late.
+            await asyncio.to_thread(lambda: self.wire.tls)
         return self.wire
 
     def _fallback(self) -> Wire:
@@ -139,16 +142,16 @@ class NemoHttpHook(HttpHook):
                 sent = not _never_sent(error)
                 raise self._lost(endpoint, type(error).__name__, sent) from None
 
-        return tenacity.Retrying(**self._retrying(endpoint))(attempt)
+        return tenacity.Retrying(**retrying(self.wire, endpoint))(attempt)
 
     async def acall(
         self, endpoint: Endpoint, path: Mapping[str, str] | None = None, *, retry: bool = True
     ) -> Any:
-        """Make one call from an event loop. ``retry=False`` for polls: the poller forgives lost ones itself."""
+        """Make one call from an event loop, and no second one with ``retry=False``."""
         wire = await self.awire()
 
         async def attempt() -> Any:
-            door = _AsyncDoor(wire, endpoint.method)
+            door = AsyncDoor(wire, endpoint.method)
             try:
                 async with door.session(method=endpoint.method) as http:
                     response = await http.run(endpoint=_path(endpoint, path), extra_options=door.options)
@@ -161,28 +164,43 @@ class NemoHttpHook(HttpHook):
 
         if not retry:
             return await attempt()
-        return await tenacity.AsyncRetrying(**self._retrying(endpoint))(attempt)
+        return await tenacity.AsyncRetrying(**retrying(wire, endpoint))(attempt)
+
+    def ask(self, questions: Questions[T]) -> T:
+        """Ask questions one after the other; return what they come to."""
+        try:
+            question = next(questions)
+            while True:
+                try:
+                    answer = self.call(question.endpoint, question.path)
+                except NemoError as error:
+                    question = questions.throw(error)
+                else:
+                    question = questions.send(answer)
+        except StopIteration as end:
+            return end.value
+
+    async def aask(self, questions: Questions[T], *, retry: bool = True) -> T:
+        """Ask the same from an event loop. ``retry=False`` for polls: the poller forgives lost ones itself."""
+        try:
+            question = next(questions)
+            while True:
+                try:
+                    answer = await self.acall(question.endpoint, question.path, retry=retry)
+                except NemoError as error:
+                    question = questions.throw(error)
+                else:
+                    question = questions.send(answer)
+        except StopIteration as end:
+            return end.value
 
     def poll(self, kind: Kind, name: str) -> Observation:
         """Ask the platform how a job, deployment or model is."""
-        questions = poll(kind, name)
-        question = next(questions)
-        try:
-            while True:
-                question = questions.send(question.answer(lambda q: self.call(q.endpoint, q.path)))
-        except StopIteration as end:
-            return end.value
+        return self.ask(poll(kind, name))
 
     async def apoll(self, kind: Kind, name: str) -> Observation:
         """Ask the same from an event loop, one try per question."""
-        questions = poll(kind, name)
-        question = next(questions)
-        try:
-            while True:
-                answer = await question.aanswer(lambda q: self.acall(q.endpoint, q.path, retry=False))
-                question = questions.send(answer)
-        except StopIteration as end:
-            return end.value
+        return await self.aask(poll(kind, name), retry=False)
 
     def _value(
         self,
@@ -194,58 +212,12 @@ class NemoHttpHook(HttpHook):
     ) -> Any:
         if 200 <= status < 300:
             return json_of(body, str(endpoint))
-        wire = self.wire
-        long_headers = {value for value in wire.headers.values() if len(value) >= _SECRET_LENGTH}
-        secrets = {*hidden, *long_headers, wire.password or ""} - {""}
-        raise error_of(status, headers, body, str(endpoint), wire.credential, secrets)
+        secrets = {*hidden, *self.wire.secrets}
+        raise error_of(status, headers, body, str(endpoint), self.wire.credential, secrets)
 
     def _lost(self, endpoint: Endpoint, problem: str, sent: bool) -> NemoUnavailableError:
         what = "No answer to" if sent else "No connection for"
         return NemoUnavailableError(f"{what} {endpoint} at {self.wire.base_url} ({problem})", sent=sent)
-
-    def _retrying(self, endpoint: Endpoint) -> dict[str, Any]:
-        def worth_it(error: BaseException) -> bool:
-            return isinstance(error, NemoUnavailableError) and (endpoint.repeatable or not error.sent)
-
-        def wait(state: tenacity.RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            asked_for = getattr(error, "retry_after", None)
-            if asked_for is not None:
-                return min(asked_for, MAX_RETRY_WAIT)
-            backed_off = min(self.wire.retry_wait * 2 ** (state.attempt_number - 1), MAX_RETRY_WAIT)
-            return backed_off * random.uniform(0.5, 1.0)
-
-        return {
-            "stop": tenacity.stop_after_attempt(self.wire.retries),
-            "retry": tenacity.retry_if_exception(worth_it),
-            "wait": wait,
-            "reraise": True,
-        }
-
-
-class _AsyncDoor(HttpAsyncHook):
-    """Be the HTTP provider's async hook with a ready ``Wire`` in place of its reading of the connection."""
-
-    def __init__(self, wire: Wire, method: str) -> None:
-        super().__init__(method=method, http_conn_id="", retry_limit=1)
-        self._wire = wire
-        connect, read = wire.timeout
-        self.options = {
-            "timeout": aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=read),
-            "ssl": wire.ssl(),
-            "proxy": wire.proxy(wire.base_url),
-            "allow_redirects": method == "GET",
-            "check_response": False,
-        }
-
-    async def config(self) -> SessionConfig:
-        """Return address, headers and credential."""
-        wire = self._wire
-        headers = dict(wire.headers)
-        if wire.password and not wire.login:
-            headers["Authorization"] = f"Bearer {wire.password}"
-        basic = aiohttp.BasicAuth(wire.login, wire.password or "") if wire.login else None
-        return SessionConfig(base_url=wire.base_url, headers=headers, auth=basic)
 
 
 def url_of(wire: Wire, endpoint: Endpoint, path: Mapping[str, str] | None = None, **query: str) -> str:

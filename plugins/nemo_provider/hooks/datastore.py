@@ -23,6 +23,8 @@ from nemo_provider.errors import NemoConflictError, NemoUnavailableError
 from nemo_provider.hooks import endpoints as api
 from nemo_provider.hooks.answers import error_of
 from nemo_provider.hooks.base import NemoHttpHook
+from nemo_provider.hooks.retries import retrying
+from nemo_provider.hooks.wire import Wire, header_text
 from nemo_provider.polls import split_name
 
 _BLOCK = 1 << 20
@@ -69,8 +71,8 @@ class LocalFile:
 class DatastoreHook(NemoHttpHook):
     """Call the Data Store.
 
-    :param datastore_conn_id: Airflow connection of type HTTP, see `NemoHttpHook`. Its password is the bearer token;
-        without one the environment variable ``HF_TOKEN`` is used.
+    :param datastore_conn_id: Airflow connection of type HTTP, see `NemoHttpHook`. Without a credential of its own the
+        environment variable ``HF_TOKEN`` is the bearer token for files.
     :param base_url: address if that connection does not exist.
     """
 
@@ -122,8 +124,14 @@ class DatastoreHook(NemoHttpHook):
     @cached_property
     def hub(self) -> HfApi:
         """Return the hub's client, pointed at the Data Store."""
-        token = self.wire.password or os.environ.get("HF_TOKEN") or _ANY_TOKEN
-        return HfApi(endpoint=self.wire.base_url + api.HUB_PATH, token=token)
+        # A header and not the client's token: it would send every password as a bearer token.
+        headers = {"authorization": self._authorization}
+        return HfApi(endpoint=self.wire.base_url + api.HUB_PATH, token=False, headers=headers)
+
+    @property
+    def _authorization(self) -> str:
+        token = header_text(os.environ.get("HF_TOKEN") or "", "The environment variable HF_TOKEN")
+        return self.wire.authorization or f"Bearer {token or _ANY_TOKEN}"
 
     def _hub(self, what: str, call: Any) -> Any:
         request = api.Endpoint("HUB", what)
@@ -137,17 +145,17 @@ class DatastoreHook(NemoHttpHook):
                 except requests.RequestException as error:
                     raise self._lost(request, type(error).__name__, sent=True) from None
 
-        return tenacity.Retrying(**self._retrying(request))(attempt)
+        return tenacity.Retrying(**retrying(self.wire, request))(attempt)
 
     def _refused(self, error: HfHubHTTPError, request: api.Endpoint) -> Exception:
         answer = error.response
         if answer is None:
             return NemoUnavailableError(f"No answer to {request} at {self.wire.base_url}")
-        token = self.wire.password or os.environ.get("HF_TOKEN")
-        secrets = {token} if token else set()
-        return error_of(
-            answer.status_code, answer.headers, answer.content, str(request), self.wire.credential, secrets
-        )
+        secrets = {*self.wire.secrets, self._authorization.partition(" ")[2]} - {_ANY_TOKEN}
+        credential = self.wire.credential
+        if not self.wire.authorization and os.environ.get("HF_TOKEN"):
+            credential = "The bearer token in the environment variable HF_TOKEN was refused"
+        return error_of(answer.status_code, answer.headers, answer.content, str(request), credential, secrets)
 
     @contextmanager
     def _backend(self) -> Iterator[None]:
@@ -157,10 +165,12 @@ class DatastoreHook(NemoHttpHook):
         def session() -> requests.Session:
             made = requests.Session()
             for scheme in ("http://", "https://"):
-                made.mount(scheme, _TimeoutAdapter(wire.timeout))
+                made.mount(scheme, _WireAdapter(wire))
             made.headers.update(wire.headers)
-            made.verify, made.cert = wire.verify, wire.cert
             made.proxies.update(wire.proxies)
+            made.cert = wire.cert
+            # The client's requests carry their credential; one that has none would be given that of a .netrc.
+            made.auth = _as_it_is
             return made
 
         disable_progress_bars()
@@ -171,17 +181,24 @@ class DatastoreHook(NemoHttpHook):
             configure_http_backend()
 
 
-class _TimeoutAdapter(HTTPAdapter):
-    """Put a timeout on requests that were sent without one."""
+class _WireAdapter(HTTPAdapter):
+    """Put our timeout on requests that were sent without one, and our authorities on all."""
 
-    def __init__(self, timeout: tuple[float, float]) -> None:
+    def __init__(self, wire: Wire) -> None:
         super().__init__()
-        self._timeout = timeout
+        self._wire = wire
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
         """Send the request."""
-        kwargs["timeout"] = kwargs.get("timeout") or self._timeout
+        kwargs["timeout"] = kwargs.get("timeout") or self._wire.timeout
+        if self._wire.verify is not True:
+            # Said here: for a session, the environment's CA file would overrule it.
+            kwargs["verify"] = self._wire.verify
         return super().send(request, *args, **kwargs)
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _stored(entry: RepoFile) -> StoredFile:

@@ -34,6 +34,7 @@ CREATE_EVALUATION_JOB = Endpoint("POST", "/v1/evaluation/jobs", repeatable=False
 LIST_EVALUATION_JOBS = Endpoint("GET", "/v1/evaluation/jobs")
 GET_EVALUATION_JOB = Endpoint("GET", "/v1/evaluation/jobs/{id}")
 CANCEL_EVALUATION_JOB = Endpoint("POST", "/v1/evaluation/jobs/{id}/cancel")
+DELETE_EVALUATION_JOB = Endpoint("DELETE", "/v1/evaluation/jobs/{id}")
 GET_EVALUATION_RESULTS = Endpoint("GET", "/v1/evaluation/jobs/{id}/results")
 DOWNLOAD_EVALUATION_RESULTS = Endpoint("GET", "/v1/evaluation/jobs/{id}/download-results")
 

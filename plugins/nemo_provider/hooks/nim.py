@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from nemo_provider.hooks import endpoints as api
+from nemo_provider.hooks.answers import document_of
 from nemo_provider.hooks.base import NemoHttpHook
+from nemo_provider.reading import mappings, text
 
 
 class NimHook(NemoHttpHook):
@@ -22,4 +24,5 @@ class NimHook(NemoHttpHook):
 
     def list_models(self) -> list[str]:
         """Return the ids of the models and adapters that can be called now."""
-        return [model["id"] for model in (self.call(api.LIST_NIM_MODELS) or {}).get("data") or []]
+        listing = document_of(self.call(api.LIST_NIM_MODELS), str(api.LIST_NIM_MODELS))
+        return [name for model in mappings(listing.get("data")) if (name := text(model.get("id")))]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from requests.auth import AuthBase, HTTPBasicAuth
+from requests.auth import AuthBase
 from requests.models import PreparedRequest
 from requests.utils import get_environ_proxies
 
@@ -18,30 +22,30 @@ from nemo_provider.errors import NemoConfigurationError
 CONNECT_TIMEOUT = 5.0
 #: Seconds without a byte. Creating a job makes the Customizer look at dataset and target first.
 READ_TIMEOUT = 60.0
-#: Keys of a connection's extra that are settings; every other key is sent as a header, as the HTTP provider does.
-_SETTINGS = frozenset(
-    {
-        *("headers", "timeout", "verify", "verify_ssl", "cert", "proxy", "proxies", "retries", "retry_wait"),
-        *("allow_redirects", "max_redirects", "stream", "trust_env", "check_response", "srv_lookup"),
-    }
-)
+#: Values of extra headers from this length on are taken for credentials and kept out of error texts.
+_SECRET_LENGTH = 8
+#: What a header's value cannot hold: anything but printable Latin-1.
+_NO_HEADER = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 
 
-class BearerAuth(AuthBase):
-    """Send a bearer token. As ``auth`` and not as a header, so that a .netrc cannot replace it."""
+class HeaderAuth(AuthBase):
+    """Send an ``Authorization`` header. As ``auth`` and not as a header, so that a .netrc cannot replace it."""
 
-    def __init__(self, token: str) -> None:
-        self.token = token
+    def __init__(self, authorization: str) -> None:
+        self.authorization = authorization
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Put the token on a request."""
-        request.headers["Authorization"] = f"Bearer {self.token}"
+        """Put the header on a request."""
+        request.headers["Authorization"] = self.authorization
         return request
 
 
 @dataclass(frozen=True)
 class Wire:
-    """Hold how to reach one service. ``source`` names where it comes from, for error messages."""
+    """Hold how to reach one service. ``source`` names where it comes from, for error messages.
+
+    A password alone is a bearer token, with a login it is basic authentication.
+    """
 
     source: str
     base_url: str
@@ -50,50 +54,30 @@ class Wire:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT)
     verify: bool | str = True
-    cert: Any = None
+    cert: str | tuple[str, str] | None = None
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     retries: int = 4
     retry_wait: float = 0.5
 
-    @classmethod
-    def from_connection(cls, connection: Any, extra: Mapping[str, Any]) -> Wire:
-        """Read an Airflow connection of type HTTP.
-
-        Host (with or without scheme), port, schema; a password alone is a bearer token, with a login it is basic
-        authentication. Extra: ``timeout`` (seconds, or [connect, read]), ``verify`` (false, or a CA file),
-        ``cert``, ``proxy`` or ``proxies``, ``headers``, ``retries``, ``retry_wait`` (seconds before the second
-        try); any other key is a header.
-        """
-        host = connection.host or ""
-        base_url = host if "://" in host else f"{connection.schema or 'http'}://{host}"
-        if connection.port:
-            parts = urlsplit(base_url)
-            base_url = f"{parts.scheme}://{parts.netloc}:{connection.port}{parts.path}"
-        source = f"Airflow connection {connection.conn_id!r}"
-        if not host:
-            raise NemoConfigurationError(f"{source} has no host")
-        proxies = extra.get("proxies", extra.get("proxy"))
-        headers = {**{k: v for k, v in extra.items() if k not in _SETTINGS}, **extra.get("headers", {})}
-        return cls(
-            source=source,
-            base_url=plain_url(base_url, source),
-            login=connection.login or None,
-            password=connection.password or None,
-            headers={name: str(value) for name, value in headers.items()},
-            timeout=_timeouts(extra.get("timeout"), source),
-            verify=extra.get("verify", extra.get("verify_ssl", True)),
-            cert=extra.get("cert"),
-            proxies={"http": proxies, "https": proxies} if isinstance(proxies, str) else proxies or {},
-            retries=int(extra.get("retries", 4)),
-            retry_wait=float(extra.get("retry_wait", 0.5)),
-        )
+    @property
+    def authorization(self) -> str | None:
+        """Return the value of the ``Authorization`` header, or None."""
+        if self.login:
+            pair = f"{self.login}:{self.password or ''}"
+            return f"Basic {base64.b64encode(pair.encode('latin-1')).decode()}"
+        return f"Bearer {self.password}" if self.password else None
 
     @property
     def auth(self) -> AuthBase | None:
         """Return how requests authenticates, or None."""
-        if self.login:
-            return HTTPBasicAuth(self.login, self.password or "")
-        return BearerAuth(self.password) if self.password else None
+        return HeaderAuth(self.authorization) if self.authorization else None
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Return what must not appear in an error text."""
+        long_headers = {value for value in self.headers.values() if len(value) >= _SECRET_LENGTH}
+        sent = (self.authorization or "").partition(" ")[2]
+        return frozenset({self.password or "", sent, *long_headers} - {""})
 
     @property
     def credential(self) -> str:
@@ -114,22 +98,42 @@ class Wire:
         proxies = self.proxies or get_environ_proxies(url)
         return proxies.get(urlsplit(url).scheme)
 
-    def ssl(self) -> ssl.SSLContext | bool:
-        """Return what aiohttp wants to know about TLS."""
+    @cached_property
+    def tls(self) -> ssl.SSLContext | bool:
+        """Return what aiohttp wants to know about TLS.
+
+        Made once: reading a file of authorities takes some 45 ms, in which the event loop of all triggers stands still.
+        """
         if self.verify is False:
             return False
-        if self.verify is True and not self.cert:
+        # requests heeds these variables by itself; both sides must trust the same authorities.
+        environment = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        authorities = self.verify if isinstance(self.verify, str) else environment
+        if not authorities and not self.cert:
             return True
-        context = ssl.create_default_context(cafile=self.verify if isinstance(self.verify, str) else None)
-        if self.cert:
-            context.load_cert_chain(*([self.cert] if isinstance(self.cert, str) else self.cert))
+        folder = bool(authorities) and Path(str(authorities)).is_dir()
+        try:
+            context = ssl.create_default_context(
+                cafile=None if folder else authorities, capath=authorities if folder else None
+            )
+            if self.cert:
+                context.load_cert_chain(*([self.cert] if isinstance(self.cert, str) else self.cert))
+        except OSError as error:
+            raise NemoConfigurationError(
+                f"The certificates of {self.source} cannot be read ({error.strerror or type(error).__name__}): mend "
+                "verify (or REQUESTS_CA_BUNDLE) and cert"
+            ) from None
         return context
 
 
 def plain_url(url: str, source: str) -> str:
     """Return a base URL without its trailing slash; refuse one that carries a credential or is none."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise NemoConfigurationError(f"{source} is no http(s) URL: give it as http://host:port")
     if parts.username or parts.password:
         raise NemoConfigurationError(
@@ -139,10 +143,16 @@ def plain_url(url: str, source: str) -> str:
     return url.rstrip("/")
 
 
-def _timeouts(value: Any, source: str) -> tuple[float, float]:
-    if value is None:
-        return CONNECT_TIMEOUT, READ_TIMEOUT
-    pair = value if isinstance(value, (list, tuple)) else (value, value)
-    if len(pair) != 2 or not all(isinstance(v, (int, float)) and v > 0 for v in pair):
-        raise NemoConfigurationError(f"timeout of {source} must be seconds, or [connect, read] in seconds")
-    return float(pair[0]), float(pair[1])
+def header_text(value: str, what: str) -> str:
+    """Return a text that can be (part of) a header's value, without the white space around it.
+
+    Tokens are pasted and read from files with a newline at their end. Raise ``NemoConfigurationError`` for characters
+    that no header can hold, naming ``what`` it is and never the text.
+    """
+    stripped = value.strip()
+    if _NO_HEADER.search(stripped):
+        raise NemoConfigurationError(
+            f"{what} holds a line break, another control character, or one outside of Latin-1, which cannot be sent. "
+            "Enter it anew"
+        )
+    return stripped

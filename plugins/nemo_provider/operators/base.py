@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from nemo_provider import identity
-from nemo_provider.errors import NemoApiError, NemoConfigurationError, NemoUnavailableError
+from nemo_provider.errors import NemoApiError, NemoConfigurationError, NemoError, NemoUnavailableError
 from nemo_provider.hooks.nemo import NemoHook
 from nemo_provider.hooks.wire import plain_url
 from nemo_provider.links.nemo import push_link
@@ -19,6 +20,8 @@ from nemo_provider.states import word
 #: One job per task instance of a run, whatever the try.
 DEFAULT_JOB_KEY = "{{ ti.dag_id }}/{{ ti.run_id }}/{{ ti.task_id }}/{{ ti.map_index }}"
 DEFAULT_OWNER = "{{ ti.dag_id }}/{{ ti.run_id }}"
+#: Looks for a job whose submission was not answered, spread over ``lost_answer_seconds``.
+_LOOKS = 40
 
 
 class NemoOperator(BaseOperator):
@@ -52,6 +55,10 @@ class NemoSubmitOperator(NemoOperator):
     completed one is reused, failed and cancelled ones are left and a new one is submitted. An unfinished job under
     the key that asked for something *else* is cancelled first: the work under this key has changed, nobody waits
     for the old answer. When the answer to a submission is lost the job is looked up, never submitted blindly again.
+
+    :param lost_answer_seconds: how long to look for a job whose submission was not answered (a timeout, a broken
+        connection, 502, 503 or 504): the platform may still be working on it. Only then is the error raised, and a
+        retry, which looks again, submits anew.
     """
 
     kind: ClassVar[str]
@@ -61,6 +68,10 @@ class NemoSubmitOperator(NemoOperator):
 
     _job_id: str | None = None
     _killed = False
+
+    def __init__(self, *, lost_answer_seconds: float = 120.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.lost_answer_seconds = lost_answer_seconds
 
     def body(self) -> dict[str, Any]:
         """Return the request, without key and owner."""
@@ -105,18 +116,38 @@ class NemoSubmitOperator(NemoOperator):
         return job, "submit"
 
     def _submit(self, body: dict[str, Any], known: set[str]) -> dict[str, Any]:
+        problem: NemoError
         try:
             return self.hook.create_job(self.kind, body)
-        except (NemoUnavailableError, NemoApiError) as error:
-            if isinstance(error, NemoApiError) and error.status < 500:
+        except NemoUnavailableError as error:
+            if not error.sent:
                 raise
-            made = next((job for job in self._ours() if job["id"] not in known), None)
-            if made:
-                self.log.info("The answer was lost; the platform has %s %s", self.what, made["id"])
+            problem, seconds = error, self.lost_answer_seconds
+        except NemoApiError as error:
+            if error.status < 500:
+                raise
+            # An answer: nothing goes on behind it. But the job may have been made before it went wrong.
+            problem, seconds = error, 0.0
+        if made := self._look_for(known, seconds):
+            self.log.info("The answer was lost; the platform has %s %s", self.what, made["id"])
+            return made
+        raise NemoUnavailableError(
+            f"{problem}. No {self.what} of this task was found within {seconds:.0f} s; a retry looks again before it "
+            "submits"
+        ) from problem
+
+    def _look_for(self, known: set[str], seconds: float) -> dict[str, Any] | None:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                made = next((job for job in self._ours() if job["id"] not in known), None)
+            except NemoError as error:
+                # What cost the first answer may cost this one.
+                self.log.warning("Could not look for the %s: %s", self.what, error)
+                made = None
+            if made or time.monotonic() >= end:
                 return made
-            raise NemoUnavailableError(
-                f"{error}. No {self.what} of this task is there; a retry looks again before it submits"
-            ) from error
+            time.sleep(seconds / _LOOKS)
 
     def _ours(self) -> list[dict[str, Any]]:
         jobs = self.hook.list_jobs(self.kind, self.namespace)

@@ -9,6 +9,7 @@ from nemo_provider import identity
 from nemo_provider.errors import NemoConflictError
 from nemo_provider.links.nemo import NemoLink, push_link
 from nemo_provider.operators.base import DEFAULT_JOB_KEY, NemoOperator, NemoSubmitOperator
+from nemo_provider.reading import mapping, text
 
 
 class NemoCustomizationConfigOperator(NemoOperator):
@@ -117,6 +118,8 @@ class NemoCustomizationOperator(NemoSubmitOperator):
     :param job_key: what this job is for; two submissions with the same key are the same work (templated). By
         default the task instance in its run.
     :param custom_fields: further marks on the job (templated).
+
+    Further parameters: see `NemoSubmitOperator`.
     """
 
     kind = "customization"
@@ -169,8 +172,9 @@ class NemoCustomizationOperator(NemoSubmitOperator):
 
     def is_usable(self, job: dict[str, Any]) -> bool:
         """Say whether the job's model is still there: it may have been cleaned up since."""
-        model = self.hook.get_model(job["output_model"]) if job.get("output_model") else None
-        return model is not None and (model.get("artifact") or {}).get("status") != "upload_failed"
+        name = text(job.get("output_model"))
+        model = self.hook.get_model(name) if name and "/" in name else None
+        return model is not None and mapping(model.get("artifact")).get("status") != "upload_failed"
 
     def after_submit(self, context: Any, job: dict[str, Any]) -> None:
         """Push the model's name."""

@@ -1,22 +1,22 @@
-"""Serve a model, and stop serving it."""
+"""Serve a model."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from contextlib import ExitStack
 from typing import Any
 
-from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
-from nemo_provider import identity, states
-from nemo_provider.errors import NemoConflictError, NemoError, NemoUnavailableError
+from nemo_provider import identity, references
+from nemo_provider.errors import NemoConfigurationError, NemoConflictError, NemoError, NemoUnavailableError
 from nemo_provider.links.nemo import NemoLink, push_link
+from nemo_provider.observations import observe_deployment
 from nemo_provider.operators.base import DEFAULT_OWNER, NemoOperator, owner_mark
-from nemo_provider.states import Event, Outcome
-from nemo_provider.times import parse_time
-from nemo_provider.triggers.nemo import NemoJobTrigger
+from nemo_provider.operators.deletion import NemoDeleteDeploymentOperator
+from nemo_provider.states import Outcome, is_leaving
+
+__all__ = ["NemoDeleteDeploymentOperator", "NemoDeployModelOperator"]
 
 _ENDED = (Outcome.FAILED, Outcome.CANCELLED)
 
@@ -24,11 +24,13 @@ _ENDED = (Outcome.FAILED, Outcome.CANCELLED)
 class NemoDeployModelOperator(NemoOperator):
     """Create a model deployment and return its reference ``namespace/name``; waiting is the sensor's.
 
-    A deployment of that name that asks for the same and has the same owner is attached to, so a retry creates
-    nothing twice. One that has failed is deleted first. Other content or another owner is a ``NemoConflictError``:
-    whoever made it would lose it to this task's clean-up. Pushes the XComs ``created_at`` (the platform's text) and
-    ``origin`` (``submit`` or ``attach``). A kill deletes what this task created, because no teardown runs after a
-    setup that was killed.
+    A deployment of that name that carries this operator's key and asks for the same is attached to, so a retry creates
+    nothing twice. One that has failed is deleted first. Anything else under the name is a ``NemoConflictError`` and left
+    as it is: whoever made it would lose it to this task's clean-up. Pushes the XComs ``created_at`` (the platform's text)
+    and ``origin`` (``submit`` or ``attach``).
+
+    No teardown runs after a setup that did not succeed. So when this task ends in an error or is killed, whatever carries
+    its key under its name is deleted, whichever try created it, and whether or not an answer said so.
 
     :param name: deployment name; by default the model with ``/`` as ``-`` (templated).
     :param namespace: where it lives (templated).
@@ -39,25 +41,18 @@ class NemoDeployModelOperator(NemoOperator):
     :param pvc_size: size of its volume, e.g. ``25Gi``.
     :param additional_envs: environment of the NIM, e.g. ``{"NIM_GUIDED_DECODING_BACKEND": "outlines"}``.
     :param config: a whole deployment config (or a reference to one) instead of model, gpus and image (templated).
-    :param deployment_key: whose deployment this is (templated). By default the DAG run's.
+        Secrets in it and in ``additional_envs`` are references, ``secret://env/NAME`` or ``secret://conn/CONN_ID``.
+    :param deployment_key: whose deployment this is (templated). By default the DAG run's: two tasks of a run that deploy
+        need two names, or two keys.
     """
 
     template_fields: Sequence[str] = (
         *NemoOperator.template_fields,
-        *(
-            "name",
-            "namespace",
-            "model",
-            "image_name",
-            "image_tag",
-            "config",
-            "deployment_key",
-            "custom_fields",
-        ),
+        *("name", "namespace", "model", "image_name", "image_tag"),
+        *("config", "deployment_key", "custom_fields"),
     )
     operator_extra_links = (NemoLink(),)
 
-    _created: str | None = None
     _killed = False
 
     def __init__(
@@ -82,6 +77,10 @@ class NemoDeployModelOperator(NemoOperator):
             raise ValueError("give model, image_name and image_tag, or a whole config")
         if config is not None and name is None:
             raise ValueError("a deployment made from a config needs a name")
+        try:
+            references.refuse_literal_secrets({"config": config, "additional_envs": additional_envs})
+        except NemoConfigurationError as error:
+            raise ValueError(str(error)) from None
         self.name = name or (model or "").replace("/", "-")
         self.namespace = namespace
         self.model = model
@@ -97,38 +96,30 @@ class NemoDeployModelOperator(NemoOperator):
 
     def execute(self, context: Any) -> str:
         """Attach, or create."""
-        reference = f"{self.namespace}/{self.name}"
-        config = self._config()
-        found, origin = self.hook.get_deployment(reference), "attach"
-        if found and states.observe_deployment(reference, found).outcome in _ENDED:
-            self.hook.delete_deployment(reference)
-            self.log.info("Deleted deployment %s, which had failed", reference)
-            found = None
-        if found is None:
-            found, origin = self._create(reference, config, context)
-        if states.is_leaving(found):
-            raise NemoUnavailableError(f"{reference} is still being removed; a retry creates it anew")
-        self._check(reference, config, found)
-        if origin == "attach":
-            self.log.info("Found deployment %s", reference)
-        if self._killed:
-            self.on_kill()
-            raise AirflowFailException(f"Killed while creating deployment {reference}")
-        context["ti"].xcom_push(key="created_at", value=found.get("created_at"))
-        context["ti"].xcom_push(key="origin", value=origin)
-        push_link(context, self.hook.wire.base_url, "deployment", reference)
-        return reference
+        body = identity.mark(self.body(), self.deployment_key, owner_mark(context))
+        with ExitStack() as on_error:
+            on_error.callback(self._release)
+            found, origin = self._find_or_create(body)
+            if self._killed:
+                raise AirflowFailException(f"Killed while creating deployment {self.reference}")
+            context["ti"].xcom_push(key="created_at", value=found.get("created_at"))
+            context["ti"].xcom_push(key="origin", value=origin)
+            push_link(context, self.hook.wire.base_url, "deployment", self.reference)
+            on_error.pop_all()
+        return self.reference
 
     def on_kill(self) -> None:
-        """Delete what this task created; if it is still creating, `execute` does so right after."""
+        """Delete what carries this task's key; if it is still being created, `execute` does so right after."""
         self._killed = True
-        if self._created:
-            self.hook.delete_deployment(self._created)
-            self.log.info("Deleted deployment %s", self._created)
+        self._release()
 
-    def _config(self) -> Any:
-        if self.config is not None:
-            return self.config
+    @property
+    def reference(self) -> str:
+        """Return ``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+    def body(self) -> dict[str, Any]:
+        """Return the request, without key and owner, secret references unresolved."""
         nim = {
             "image_name": self.image_name,
             "image_tag": self.image_tag,
@@ -136,129 +127,80 @@ class NemoDeployModelOperator(NemoOperator):
             "pvc_size": self.pvc_size,
             "additional_envs": self.additional_envs,
         }
-        return {"model": self.model, "nim_deployment": {k: v for k, v in nim.items() if v is not None}}
+        made = {"model": self.model, "nim_deployment": {k: v for k, v in nim.items() if v is not None}}
+        body = {
+            "name": self.name,
+            "namespace": self.namespace,
+            "config": made if self.config is None else self.config,
+            "description": self.description,
+            "custom_fields": self.custom_fields,
+        }
+        references.refuse_literal_secrets(body["config"])
+        return {key: value for key, value in body.items() if value is not None}
 
-    def _create(self, reference: str, config: Any, context: Any) -> tuple[dict[str, Any], str]:
-        fields = {**(self.custom_fields or {}), **owner_mark(context), "job_key": self.deployment_key}
-        body = {"name": self.name, "namespace": self.namespace, "config": config, "custom_fields": fields}
-        if self.description:
-            body["description"] = self.description
-        try:
-            created = self.hook.create_deployment(body)
-        except NemoConflictError as error:
-            # Made by our own request whose answer was lost, or a failed one on its way out.
-            found = self.hook.get_deployment(reference)
-            if found is None:
-                raise NemoUnavailableError(
-                    f"{reference} was there a moment ago; a retry creates it"
-                ) from error
+    def _find_or_create(self, body: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        found, failed_at = self._find(), None
+        if found and observe_deployment(self.reference, found).outcome in _ENDED:
+            self.hook.delete_deployment(self.reference)
+            self.log.info("Deleted deployment %s, which had failed", self.reference)
+            failed_at, found = found.get("created_at"), None
+        if found:
+            self._check_request(body, found)
+            self.log.info("Found deployment %s", self.reference)
             return found, "attach"
-        self._created = reference
-        self.log.info("Created deployment %s, %d GPUs", reference, self.gpus)
-        return created, "submit"
+        try:
+            found = self.hook.create_deployment(body)
+            self.log.info("Created deployment %s, %d GPUs", self.reference, self.gpus)
+        except NemoConflictError as error:
+            # Made by our own request whose answer was lost, or the failed one on its way out.
+            found = self._find()
+            if found is None or (failed_at and found.get("created_at") == failed_at):
+                raise NemoUnavailableError(
+                    f"{self.reference} is still there; a retry creates it anew"
+                ) from error
+            self.log.info("The answer was lost; the platform has deployment %s", self.reference)
+        return found, "submit"
 
-    def _check(self, reference: str, config: Any, found: dict[str, Any]) -> None:
-        owner = identity.owner_of(found)
-        if owner not in (None, self.deployment_key):
-            problem = f"deployment {reference} belongs to {owner}"
-        elif different := identity.differences(config, found.get("config")):
-            problem = f"deployment {reference} exists with another config ({', '.join(different)})"
-        else:
+    def _find(self) -> dict[str, Any] | None:
+        """Return what carries this operator's key under its name, or None if nothing has that name."""
+        found = self.hook.get_deployment(self.reference)
+        if found is None:
+            return None
+        if not identity.is_under(found, self.deployment_key):
+            raise self._taken(
+                f"belongs to {identity.owner_of(found) or 'somebody else: it carries no mark of this task'}"
+            )
+        if is_leaving(found):
+            raise NemoUnavailableError(f"{self.reference} is still being removed; a retry creates it anew")
+        return found
+
+    def _check_request(self, body: dict[str, Any], found: dict[str, Any]) -> None:
+        asked = identity.request_of(found)
+        if asked == identity.fingerprint(body):
+            # The same request, whatever the platform shows of it: it completes configs, and drops what it does not know.
             return
-        raise NemoConflictError(
+        different = identity.differences(body["config"], found.get("config"))
+        if different or asked:
+            raise self._taken(f"exists with another config ({', '.join(different) or 'of another request'})")
+
+    def _taken(self, problem: str) -> NemoConflictError:
+        return NemoConflictError(
             409,
-            problem,
+            f"deployment {self.reference} {problem}",
             "POST /v1/deployment/model-deployments",
             "A retry succeeds once that one is deleted; another name avoids it",
         )
 
-
-class NemoDeleteDeploymentOperator(NemoOperator):
-    """Delete a deployment and wait until the platform does not know it any more. A missing one is fine.
-
-    Returns ``{"deployment": "ns/name", "existed": true, "lifetime_seconds": 412.5}``; the lifetime, from creation to
-    the request to delete it, only if it existed.
-
-    :param deployment: reference ``namespace/name`` (templated).
-    :param timeout: seconds to wait for it to be gone; then ``NemoUnavailableError``, and a retry waits again.
-    :param poll_interval: seconds between two looks.
-    :param gpu_release_seconds: seconds to wait after it is gone. On Kubernetes its GPUs come free more than a
-        minute later; without a wait the next thing that needs them stays pending until then.
-    :param deferrable: wait without a worker.
-    """
-
-    template_fields: Sequence[str] = (*NemoOperator.template_fields, "deployment")
-    operator_extra_links = (NemoLink(),)
-
-    def __init__(
-        self,
-        *,
-        deployment: str,
-        timeout: float = 600.0,
-        poll_interval: float = 10.0,
-        gpu_release_seconds: float = 0.0,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.deployment = deployment
-        self.timeout = timeout
-        self.poll_interval = poll_interval
-        self.gpu_release_seconds = gpu_release_seconds
-        self.deferrable = deferrable
-
-    def execute(self, context: Any) -> dict[str, Any]:
-        """Delete, then wait for it to be gone."""
-        found = self.hook.get_deployment(self.deployment)
-        # Found, then unknown to the delete: an earlier answer to it was lost.
-        existed = self.hook.delete_deployment(self.deployment) or found is not None
-        self.log.info("Deleted deployment %s" if existed else "There is no deployment %s", self.deployment)
-        push_link(context, self.hook.wire.base_url, "deployment", self.deployment)
-        report: dict[str, Any] = {"deployment": self.deployment, "existed": existed}
-        if found and found.get("created_at"):
-            report["lifetime_seconds"] = (datetime.now(UTC) - parse_time(found["created_at"])).total_seconds()
-        if not existed:
-            return report
-        end_time = time.time() + self.timeout
-        if self.deferrable and not self._is_gone():
-            self.defer(
-                trigger=NemoJobTrigger(
-                    kind="deployment_gone",
-                    name=self.deployment,
-                    conn_id=self.nemo_conn_id,
-                    base_url=self.base_url,
-                    poll_interval=self.poll_interval,
-                    end_time=end_time,
-                    settle_seconds=self.gpu_release_seconds,
-                    carry=report,
-                    end_from_trigger=True,
-                ),
-                method_name="execute_complete",
-            )
-        while not self._is_gone():
-            if time.time() >= end_time:
-                raise self._still_there()
-            time.sleep(self.poll_interval)
-        time.sleep(self.gpu_release_seconds)
-        return report
-
-    def execute_complete(self, context: Any, event: Event | str) -> dict[str, Any]:
-        """Raise the error of a deletion that is not confirmed; a confirmed one ends in the trigger.
-
-        Under ``dag.test()`` it comes back with the mere word, and the report with what is certain.
-        """
-        if isinstance(event, str):
-            return {"deployment": self.deployment, "existed": True}
+    def _release(self) -> None:
+        """Delete what carries this operator's key. Raise nothing: the error of the task is another one."""
         try:
-            return states.result_of(event)
+            found = self.hook.get_deployment(self.reference)
+            if found is None or not identity.is_under(found, self.deployment_key) or is_leaving(found):
+                return
+            self.hook.delete_deployment(self.reference)
         except NemoError as error:
-            raise self._still_there() from error
-
-    def _is_gone(self) -> bool:
-        return self.hook.poll("deployment_gone", self.deployment).outcome is Outcome.SUCCEEDED
-
-    def _still_there(self) -> NemoUnavailableError:
-        return NemoUnavailableError(
-            f"Deployment {self.deployment} is not confirmed gone after {self.timeout:.0f} s and may hold its GPUs; a "
-            "retry deletes it again and waits again"
-        )
+            self.log.warning(
+                "Deployment %s may be there and hold its GPUs; deleting it failed: %s", self.reference, error
+            )
+        else:
+            self.log.info("Deleted deployment %s: no teardown runs after this task", self.reference)

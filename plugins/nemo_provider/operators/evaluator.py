@@ -15,6 +15,7 @@ from nemo_provider import references
 from nemo_provider.errors import NemoConfigurationError, NemoUnavailableError
 from nemo_provider.links.nemo import NemoLink, push_link
 from nemo_provider.operators.base import DEFAULT_JOB_KEY, NemoOperator, NemoSubmitOperator
+from nemo_provider.reading import mapping
 
 #: A zip up to this size is kept in memory, bytes.
 _SPOOL = 8 << 20
@@ -34,6 +35,8 @@ class NemoEvaluationOperator(NemoSubmitOperator):
     :param job_key: what this job is for; two submissions with the same key are the same work (templated). By
         default the task instance in its run.
     :param custom_fields: further marks on the job (templated).
+
+    Further parameters: see `NemoSubmitOperator`.
     """
 
     kind = "evaluation"
@@ -153,10 +156,13 @@ def _samples_in(archive: IO[bytes], job_id: str) -> IO[bytes]:
 def _scores(result: dict[str, Any]) -> dict[str, Any]:
     return {
         task: {
-            metric: {name: score.get("value") for name, score in (found.get("scores") or {}).items()}
-            for metric, found in (outcome.get("metrics") or {}).items()
+            metric: {
+                name: mapping(score).get("value")
+                for name, score in mapping(mapping(found).get("scores")).items()
+            }
+            for metric, found in mapping(mapping(outcome).get("metrics")).items()
         }
-        for task, outcome in (result.get("tasks") or {}).items()
+        for task, outcome in mapping(result.get("tasks")).items()
     }
 
 

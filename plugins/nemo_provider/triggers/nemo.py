@@ -12,12 +12,14 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from asgiref.sync import sync_to_async
 
+from nemo_provider.cancels import CANCEL
 from nemo_provider.errors import NemoError
 from nemo_provider.hooks.base import NemoHttpHook
 from nemo_provider.hooks.nemo import NemoHook
 from nemo_provider.hooks.nim import NimHook
-from nemo_provider.polls import CANCEL, Kind
-from nemo_provider.states import LostPoll, Observation, Outcome, decide, lost_poll
+from nemo_provider.polls import Kind
+from nemo_provider.states import Outcome
+from nemo_provider.watching import Watch, alook
 
 #: Share by which a pause varies, so that jobs submitted together are not polled together.
 _JITTER = 0.1
@@ -93,19 +95,10 @@ class NemoJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until there is an event, fire it, end."""
-        hook, progress, lost = self.make_hook(), "", 0
+        hook, watch = self.make_hook(), Watch(self.end_time, self.log)
         while True:
             await asyncio.sleep(self._pause(time.time()))
-            poll: Observation | LostPoll
-            try:
-                poll, lost = await hook.apoll(self.kind, self.name), 0
-            except NemoError as error:
-                poll, lost = lost_poll(self.kind, self.name, error), lost + 1
-                self.log.warning("Lost poll %d: %s", lost, poll.problem)
-            if isinstance(poll, Observation) and poll.progress != progress:
-                progress = poll.progress
-                self.log.info(progress)
-            event = decide(poll, now=time.time(), end_time=self.end_time, lost_polls=lost)
+            event = watch.take(await alook(hook, self.kind, self.name), time.time())
             if event is None:
                 continue
             if event["outcome"] == Outcome.TIMED_OUT and self.cancel_on_timeout:
