@@ -37,6 +37,7 @@ from include.flywheel.customization import customization_config, hyperparameters
 from include.flywheel.deployment import deployment_body
 from include.flywheel.errors import FlywheelError
 from include.flywheel.evaluation import evaluation_target
+from nemo_provider.operators.cleanup import NemoReleaseRunOperator
 from nemo_provider.operators.customizer import NemoCustomizationConfigOperator, NemoCustomizationOperator
 from nemo_provider.operators.datasets import NemoDatasetUploadOperator
 from nemo_provider.operators.deployment import NemoDeleteDeploymentOperator, NemoDeployModelOperator
@@ -109,9 +110,17 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
 
         outcome = compare()
         report = write_report(outcome)
+        # Normally there is nothing left. But no teardown follows a setup that failed, or whose task a person marked.
+        cleaned = NemoReleaseRunOperator(
+            task_id="release_run",
+            namespace=NMP.nmp_namespace,
+            trigger_rule="all_done",
+            **POLLING,
+            **UNTIL_RELEASED,
+        )
         closed = close_run()
         chain(finished, outcome, report, closed)
-        chain(finished, closed)
+        chain(finished, cleaned, closed)
     return dag
 
 

@@ -1,6 +1,7 @@
 """The shape of the DAG: what runs after what, and what runs whatever happens."""
 
 import importlib
+from datetime import timedelta
 
 import flywheel
 import pytest
@@ -67,9 +68,26 @@ def test_everything_that_defers_is_retried_twice_and_holds_no_worker(dag: DAG) -
 
 
 def test_the_run_is_judged_after_every_release(dag: DAG) -> None:
-    upstream = dag.get_task("close_run").upstream_task_ids
+    upstream = upstream_of(dag, "close_run")
     assert {f"{c}.release" for c in CANDIDATES} | {"judge.release", "write_report"} <= upstream
     assert dag.get_task("close_run").trigger_rule == "all_done"
+
+
+def test_what_no_teardown_has_released_is_released_before_the_run_is_judged(dag: DAG) -> None:
+    cleaned = dag.get_task("release_run")
+    assert cleaned.trigger_rule == "all_done"
+    assert {f"{c}.release" for c in CANDIDATES} | {"judge.release"} <= cleaned.upstream_task_ids
+    assert "release_run" in dag.get_task("close_run").upstream_task_ids
+
+
+def test_giving_gpus_back_is_tried_for_longer_than_a_platform_is_upgraded(dag: DAG) -> None:
+    for name in ("release_run", "judge.release", *(f"{c}.release" for c in CANDIDATES)):
+        task = dag.get_task(name)
+        waits = [
+            min(task.retry_delay * task.retry_exponential_backoff**n, task.max_retry_delay)
+            for n in range(task.retries)
+        ]
+        assert sum(waits, timedelta()) > timedelta(minutes=30)
 
 
 def test_nothing_is_spent_before_preflight(dag: DAG) -> None:
