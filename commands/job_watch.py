@@ -38,7 +38,8 @@ class JobWatch:
         self._ended.set()
 
     def _watch(self) -> None:
-        while not self._ended.wait(self._poll_seconds):
+        # There is nothing to ask at first: look soon whether there is, so that the first answer is not late.
+        while not self._ended.wait(self._poll_seconds if self.percent else min(1.0, self._poll_seconds)):
             for job in self.jobs:
                 if self._ended.is_set():
                     return
