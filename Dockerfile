@@ -10,9 +10,9 @@ COPY --chown=airflow:root plugins /opt/airflow/plugins
 COPY --chown=airflow:root include /opt/airflow/include
 COPY --chown=airflow:root config/*.yaml /opt/airflow/flywheel/
 
-# `include` is imported by DAGs and tasks from here.
+# `include` is imported by DAGs and tasks from here. Where runs keep their files is said by `artifacts_uri` of the config; a folder
+# there is relative to /opt/airflow.
 ENV PYTHONPATH=/opt/airflow \
-    FLYWHEEL_CONFIG=/opt/airflow/flywheel/config.yaml \
-    FLYWHEEL_ARTIFACTS=/opt/airflow/artifacts
+    FLYWHEEL_CONFIG=/opt/airflow/flywheel/config.yaml
 # Named volumes take the owner of the folder they cover.
 RUN mkdir -p /opt/airflow/artifacts /opt/airflow/secrets

@@ -9,13 +9,21 @@ END =
 MODELS =
 CONFIG =
 PORT =
+FORCE =
 # Handed over in the environment: no quoting of paths and names by the shell.
-export LOGS WORKLOAD CLIENT START END MODELS CONFIG PORT
+export LOGS WORKLOAD CLIENT START END MODELS CONFIG PORT FORCE
+
+# Asked first: of a Python that is not there make would only print a number. Any from 3.6 on can look for one that will do.
+define need_python
+@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 6))' >/dev/null 2>&1 || { \
+	echo "There is no Python 3 at PYTHON=$(PYTHON). Install Python 3.11, 3.12 or 3.13, or name one: make $(or $(MAKECMDGOALS),run) PYTHON=/path/to/python3.12" >&2; \
+	exit 1; }
+endef
 
 .PHONY: help run up test check lock platform sample clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: runtime ## one complete flywheel run: LOGS= WORKLOAD= CLIENT= START= END= MODELS= CONFIG=
 	@$(VENV)/python -m commands.run
@@ -43,11 +51,14 @@ lock: dev ## make requirements*.lock anew from requirements*.txt
 	@$(VENV)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 requirements.txt -o requirements.lock
 	@$(VENV)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 requirements-dev.txt -c requirements.lock -o requirements-dev.lock
 
-clean: ## remove what runs have left (.flywheel), not the installation
-	@rm -rf .flywheel
+clean: ## remove what runs have left (.flywheel, or FLYWHEEL_HOME), not the installation
+	$(need_python)
+	@"$(if $(wildcard $(VENV)/python),$(VENV)/python,$(PYTHON))" -m commands.clean
 
 .PHONY: runtime dev
 runtime:
-	@$(PYTHON) commands/install.py runtime
+	$(need_python)
+	@"$(PYTHON)" commands/install.py runtime
 dev:
-	@$(PYTHON) commands/install.py dev
+	$(need_python)
+	@"$(PYTHON)" commands/install.py dev

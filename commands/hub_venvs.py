@@ -2,6 +2,10 @@
 
 One for each pinned version of huggingface_hub, in `.flywheel/venvs/hub-<version>`; what is there already
 is kept. Standard library only, so that any Python can run it: `python -m commands.hub_venvs`.
+
+The client's version is exact, but no lock and no hashes hold what it brings with it: these stand for the clients that users
+have, with whatever an install gives them today, and are used by tests alone. What the project itself runs on comes from the
+locks.
 """
 
 import shutil

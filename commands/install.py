@@ -4,11 +4,14 @@ Runs before anything is installed, and under Python versions that the project do
 only, syntax of Python 3.6.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +22,10 @@ SUPPORTED = ((3, 11), (3, 12), (3, 13))
 UV = "uv==0.13.9"
 #: An install takes about 0.9 GB; the rest is room for the downloads beside it.
 NEEDED_DISK_BYTES = 2 * 1024**3
+NETWORK = (
+    "Could not download packages. Is the network up? Behind a mirror or a proxy, set PIP_INDEX_URL and UV_DEFAULT_INDEX, "
+    "or HTTPS_PROXY, and run make again."
+)
 
 
 def main() -> None:
@@ -29,6 +36,17 @@ def main() -> None:
     lock = ROOT / LOCKS[kind]
     if installed(lock):
         return
+    try:
+        with only_one():
+            # The one that was waited for may have done it.
+            if not installed(lock):
+                install(kind, lock)
+    except OSError as error:
+        sys.exit("{} cannot be made: {}. Mend that and run make again.".format(VENV, error))
+
+
+def install(kind: str, lock: Path) -> None:
+    """Make `.venv`, if what is there does not fit, and install the lock into it."""
     python = find_python()
     free = shutil.disk_usage(str(ROOT)).free
     if free < NEEDED_DISK_BYTES:
@@ -38,21 +56,39 @@ def main() -> None:
             )
         )
     say("Installing {} with {} (a minute or so, once) ...".format(lock.name, python))
-    if not usable(VENV / "bin" / "python"):
+    if not may_be_added_to():
+        make_venv(python)
+    own_python = str(VENV / "bin" / "python")
+    call([own_python, "-m", "pip", "--disable-pip-version-check", "install", "-q", UV], NETWORK)
+    uv = [str(VENV / "bin" / "uv"), "pip", "install", "-q", "--python", own_python]
+    call([*uv, "--require-hashes", "-r", str(lock)], NETWORK)
+    for name in satisfied_by(kind):
+        stamp(ROOT / LOCKS[name]).write_text(state(ROOT / LOCKS[name]))
+
+
+def make_venv(python: str) -> None:
+    """Make an empty `.venv` in place of what is there; leave none that is half made."""
+    try:
         call(
             [python, "-m", "venv", "--clear", str(VENV)],
             "Could not create .venv; on Debian and Ubuntu: apt install python3-venv.",
         )
-    pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "-q", UV]
-    network = (
-        "Could not download packages. Is the network up? Behind a mirror or a proxy, set PIP_INDEX_URL and UV_DEFAULT_INDEX, "
-        "or HTTPS_PROXY, and run make again."
+    except SystemExit:
+        # Without python3-venv a Python is there by then, and no pip: it would pass for an environment ever after.
+        shutil.rmtree(str(VENV), ignore_errors=True)
+        raise
+
+
+def may_be_added_to() -> bool:
+    """Tell whether `.venv` holds nothing but locks as they are now: then the other lock may be installed beside them.
+
+    Else it is made anew, for what was dropped from a lock since must not stay.
+    """
+    stamps = [stamp(ROOT / name) for name in LOCKS.values()]
+    found = [mark for mark in stamps if mark.exists()]
+    return bool(found) and all(
+        installed(ROOT / name) for name in LOCKS.values() if stamp(ROOT / name) in found
     )
-    call(pip, network)
-    uv = [str(VENV / "bin" / "uv"), "pip", "install", "-q", "--python", str(VENV / "bin" / "python")]
-    call([*uv, "--require-hashes", "-r", str(lock)], network)
-    for name in satisfied_by(kind):
-        stamp(ROOT / LOCKS[name]).write_text(digest(ROOT / LOCKS[name]))
 
 
 def satisfied_by(kind: str) -> list:
@@ -80,9 +116,11 @@ def find_python() -> str:
     )
 
 
-def usable(python: object) -> bool:
-    """Tell whether this interpreter starts and is of a supported version."""
-    code = "import sys; sys.exit(sys.version_info[:2] not in {!r})".format(SUPPORTED)
+def usable(python: object, needed: str = "") -> bool:
+    """Tell whether this interpreter starts, is of a supported version, and has the module `needed`."""
+    code = "import sys{}; sys.exit(sys.version_info[:2] not in {!r})".format(
+        needed and ", " + needed, SUPPORTED
+    )
     try:
         return (
             subprocess.run(
@@ -95,9 +133,9 @@ def usable(python: object) -> bool:
 
 
 def installed(lock: Path) -> bool:
-    """Tell whether `.venv` was last brought to this very lock."""
+    """Tell whether `.venv` was last brought to this very lock, and in this very place."""
     mark = stamp(lock)
-    return mark.exists() and mark.read_text() == digest(lock) and usable(VENV / "bin" / "python")
+    return mark.exists() and mark.read_text() == state(lock) and usable(VENV / "bin" / "python", "pip")
 
 
 def stamp(lock: Path) -> Path:
@@ -105,9 +143,23 @@ def stamp(lock: Path) -> Path:
     return VENV / ".installed-{}".format(lock.stem)
 
 
-def digest(lock: Path) -> str:
-    """Return the hash of a lock file."""
-    return hashlib.sha256(lock.read_bytes()).hexdigest()
+def state(lock: Path) -> str:
+    """Return the hash of a lock file, and where it is installed: scripts there begin with the path of their interpreter."""
+    return "{}\n{}\n".format(hashlib.sha256(lock.read_bytes()).hexdigest(), VENV.resolve())
+
+
+@contextmanager
+def only_one() -> "Iterator[None]":
+    """Hold back every other install into this `.venv` for the length of the `with` block."""
+    # The lock needs a file that no install removes. Opened to append, and never written to: some network file systems lock
+    # only files that may be written.
+    with (ROOT / LOCKS["runtime"]).open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another make is installing into .venv; waiting for it ...")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def call(command: list, remedy: str) -> None:
@@ -122,4 +174,7 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Interrupted. What is half installed is made anew by the next make.")

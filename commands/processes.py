@@ -14,15 +14,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from commands.slots import lock_folder
+
 #: Linux's prctl option that sends a signal to a child when its parent dies.
 PR_SET_PDEATHSIG = 1
-#: Long enough for Airflow's scheduler to hand its running tasks back; then the group is killed.
+#: Long enough for Airflow's scheduler to hand its running tasks back; then the session is killed.
 STOP_SECONDS = 8.0
+RECORD = "processes.json"
 
 
 class ProcessDiedError(Exception):
@@ -44,12 +49,12 @@ class Processes:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.running: list[Running] = []
-        self.record = folder / "processes.json"
+        self.record = folder / RECORD
         (folder / "logs").mkdir(parents=True, exist_ok=True)
 
     def start(self, name: str, command: list[str], env: dict[str, str]) -> Running:
         """Start a process whose output goes to `logs/<name>.log`."""
-        log = self.folder / "logs" / f"{name}.log"
+        log = self._log(name)
         with log.open("wb") as out:
             popen = subprocess.Popen(
                 command,
@@ -74,32 +79,43 @@ class Processes:
                     f"{running.name} stopped by itself (exit {code}). The end of {running.log}:\n{tail(running.log)}"
                 )
 
-    def stop(self) -> None:
-        """Stop everything, newest first, and forget it."""
-        for running in reversed(self.running):
+    def lives(self, name: str) -> bool:
+        """Tell whether the process of this name is running."""
+        return any(running.name == name and running.popen.poll() is None for running in self.running)
+
+    def stop(self, *names: str) -> None:
+        """Stop the processes of these names, all without any; newest first."""
+        stopping = [running for running in reversed(self.running) if not names or running.name in names]
+        for running in stopping:
             if running.popen.poll() is None:
                 running.popen.terminate()
         deadline = time.monotonic() + STOP_SECONDS
-        for running in reversed(self.running):
+        for running in stopping:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 running.popen.wait(max(0.1, deadline - time.monotonic()))
-            # Also when the leader has gone: its workers may not have.
-            _kill_group(running.popen.pid)
+        # Also where the leader has gone: its workers may not have.
+        _kill(_members({running.popen.pid for running in stopping}))
+        for running in stopping:
             running.popen.wait()
-        self.running.clear()
-        self.record.unlink(missing_ok=True)
+            self.running.remove(running)
+        if not self.running:
+            self.record.unlink(missing_ok=True)
 
     def stop_leftovers(self) -> int:
         """Kill what an earlier command recorded and never stopped; return how many processes that were."""
-        if not self.record.exists():
-            return 0
-        killed = 0
-        for entry in json.loads(self.record.read_text()):
-            if _is_same_process(entry["pid"], entry["create_time"]):
-                _kill_group(entry["pid"])
-                killed += 1
-        self.record.unlink()
-        return killed
+        left = []
+        for entry in _entries(self.record):
+            members = _members({entry["pid"]})
+            log = os.path.realpath(self._log(entry["name"]))
+            # A session keeps its number as long as one of its members lives: one that is certainly ours speaks for all.
+            if any(_is_leader(member, entry) or _writes_to(member, log) for member in members):
+                left += members
+        _kill(left)
+        self.record.unlink(missing_ok=True)
+        return len(left)
+
+    def _log(self, name: str) -> Path:
+        return self.folder / "logs" / f"{name}.log"
 
     def _write_record(self) -> None:
         entries = [
@@ -112,22 +128,59 @@ class Processes:
         fresh.replace(self.record)
 
 
+def stop_orphans(home: Path) -> None:
+    """Stop what killed commands left running in any stack folder below `home` that no command holds now."""
+    for record in sorted(home.glob(f"*/{RECORD}")):
+        lock = lock_folder(record.parent)
+        if lock is not None:
+            Processes(record.parent).stop_leftovers()
+            os.close(lock)
+
+
 def tail(log: Path, lines: int = 15) -> str:
     """Return the last lines of a log."""
     text = log.read_text(errors="replace").splitlines()
     return "\n".join("    " + line for line in text[-lines:])
 
 
-def _kill_group(leader: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
-
-
-def _is_same_process(pid: int, create_time: float) -> bool:
-    """Tell whether a recorded process still lives: a pid alone may belong to somebody else by now."""
+def _entries(record: Path) -> list[dict[str, Any]]:
     try:
-        return abs(psutil.Process(pid).create_time() - create_time) < 0.01
-    except psutil.NoSuchProcess:
+        entries: list[dict[str, Any]] = json.loads(record.read_text())
+    except (FileNotFoundError, ValueError):
+        # None was written, or the machine went down while it was: nothing runs since before that.
+        return []
+    return entries
+
+
+def _members(sessions: Collection[int]) -> list[psutil.Process]:
+    """Return the processes of these sessions: Airflow gives each task a process group of its own, its session it leaves."""
+    members = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(OSError):
+            if os.getsid(process.pid) in sessions:
+                members.append(process)
+    return members
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+def _is_leader(process: psutil.Process, entry: dict[str, Any]) -> bool:
+    """Tell whether this is the recorded process: a pid alone may belong to somebody else by now."""
+    try:
+        return process.pid == entry["pid"] and abs(process.create_time() - entry["create_time"]) < 0.01
+    except psutil.Error:
+        return False
+
+
+def _writes_to(process: psutil.Process, log: str) -> bool:
+    """Tell whether a process has the log open: what it inherited from its leader, also when it has retitled itself."""
+    try:
+        return any(opened.path == log for opened in process.open_files())
+    except psutil.Error:
         return False
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import requests
 from rich.console import Console
 
+from commands import loopback
 from commands.airflow_api import AirflowApi
+from commands.job_watch import JobWatch
 
 ACTIVE = {"running", "deferred", "awaiting_input"}
 #: What a person calls the tasks of the DAG; a task without a name here is shown by its own.
@@ -29,6 +30,11 @@ STAGES = {
     "release": "releasing GPUs",
     "write_report": "writing the report",
 }
+#: Tasks that wait for a job: its kind, and the task of the same group that submitted it.
+WAITS = {
+    "wait_customization": ("customization", "submit_customization"),
+    "wait": ("evaluation", "submit"),
+}
 POLL_SECONDS = 1.0
 
 
@@ -39,24 +45,37 @@ class Follower:
     api: AirflowApi
     dag_id: str
     run_id: str
-    nemo_url: str
-    embedded: bool
+    watch: JobWatch
     console: Console
+    #: Where the embedded platform tells about its GPUs; a real one does not.
+    cluster_url: str = ""
     started: float = field(default_factory=time.monotonic)
     _shown: dict[str, str] = field(default_factory=dict)
-    _job_ids: dict[str, str] = field(default_factory=dict)
+    _jobs: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def follow(self, check: Callable[[], None]) -> str:
         """Print progress until the run has ended; return its state. `check` may raise to stop following."""
-        with self.console.status("starting") as status:
+        with self.console.status("starting") as status, self.watch:
             while True:
                 check()
                 state = self.api.run_state(self.dag_id, self.run_id)
                 tasks = self.api.task_instances(self.dag_id, self.run_id)
+                self._watch_jobs([task["task_id"] for task in tasks if task["state"] in ACTIVE])
                 status.update(self._look(tasks))
                 if state in ("success", "failed"):
                     return state
                 time.sleep(POLL_SECONDS)
+
+    def _watch_jobs(self, active: list[str]) -> None:
+        """Have the jobs watched that active tasks wait for."""
+        for task_id in active:
+            name = task_id.rpartition(".")[2]
+            if name in WAITS and task_id not in self._jobs:
+                kind, submit = WAITS[name]
+                job_id = self.api.xcom(self.dag_id, self.run_id, f"{task_id.rpartition('.')[0]}.{submit}")
+                if isinstance(job_id, str):
+                    self._jobs[task_id] = (kind, job_id)
+        self.watch.jobs = [self._jobs[task_id] for task_id in active if task_id in self._jobs]
 
     def _look(self, tasks: list[dict[str, Any]]) -> str:
         """Print one line for each task that started or ended since the last look; return the live line."""
@@ -64,11 +83,11 @@ class Follower:
         gpus = self._gpus()
         for task in tasks:
             task_id, state = task["task_id"], task["state"]
-            percent = self._percentage(task_id) if state in ACTIVE else None
+            percent = self.watch.percent.get(self._jobs.get(task_id)) if state in ACTIVE else None
             if state in ACTIVE:
                 now.append(f"{_name(task_id)}{'' if percent is None else f' {percent:.0f} %'}")
             # A quarter is enough of a change for a log; the live line has the rest.
-            step = f"{state} {percent // 25:.0f}" if percent is not None else str(state)
+            step = f"{state} {(percent or 0) // 25:.0f}"
             if self._shown.get(task_id) == step:
                 continue
             self._shown[task_id] = step
@@ -90,27 +109,9 @@ class Follower:
             soft_wrap=True,
         )
 
-    def _percentage(self, task_id: str) -> float | None:
-        """Ask the platform how far the job is that a waiting task waits for."""
-        submit = {"wait_customization": "submit_customization", "wait": "submit"}.get(
-            task_id.rpartition(".")[2]
-        )
-        if submit is None:
-            return None
-        if task_id not in self._job_ids:
-            job_id = self.api.xcom(self.dag_id, self.run_id, f"{task_id.rpartition('.')[0]}.{submit}")
-            if not isinstance(job_id, str):
-                return None
-            self._job_ids[task_id] = job_id
-        service = "customization" if submit == "submit_customization" else "evaluation"
-        job = _get(f"{self.nemo_url}/v1/{service}/jobs/{self._job_ids[task_id]}")
-        details = (job or {}).get("status_details") or {}
-        value = details.get("percentage_done" if service == "customization" else "progress")
-        return None if value is None else float(value)
-
     def _gpus(self) -> str:
         """Say how many GPUs are in use; only the embedded platform tells."""
-        cluster = _get(f"{self.nemo_url}/local/cluster") if self.embedded else None
+        cluster = loopback.get_json(self.cluster_url, timeout=2.0) if self.cluster_url else None
         return "" if cluster is None else f"GPUs {cluster['in_use']}/{cluster['gpus']}"
 
 
@@ -126,12 +127,3 @@ def _name(task_id: str) -> str:
     group = task_id.partition(".")[0]
     stage = _stage(task_id) or task_id.rpartition(".")[2].replace("_", " ")
     return stage if group == task_id else f"{group} {stage}"
-
-
-def _get(url: str) -> dict[str, Any] | None:
-    try:
-        answer = requests.get(url, timeout=5)
-        return answer.json() if answer.ok else None
-    except (requests.RequestException, ValueError):
-        # Progress is a courtesy: a lost poll shows nothing new, the run itself goes on.
-        return None

@@ -8,15 +8,22 @@ import time
 
 from rich.console import Console
 
+from commands.airflow_api import AirflowApi, AirflowApiError
+from commands.airflow_environment import USER
 from commands.interrupts import Interrupted, ignore_signals, raise_on_signals
+from commands.places import HOME, ROOT
 from commands.ports import PortInUseError, asked_port, free_port
-from commands.processes import ProcessDiedError
-from commands.settings import read_config
-from commands.slots import NoSlotError, claim_slot
-from commands.stack import HOME, ROOT, USER, Stack, StackError
+from commands.processes import ProcessDiedError, stop_orphans
+from commands.settings import LOCAL_CONFIG, platform_of, read_config
+from commands.slots import NoSlotError, claim_slot, mark_finished, mark_unfinished, series
+from commands.stack import Stack, StackError
+from commands.voice import complain, refusal, say
 from include.flywheel.config import FlywheelConfig
 from include.flywheel.errors import FlywheelError
 from include.sample_logs import CLIENT_ID, write_sample_logs
+
+#: Seconds that a person who has pressed Ctrl-C is kept waiting for a busy Airflow to name its unfinished runs.
+PATIENCE = 5.0
 
 
 def main() -> int:
@@ -26,32 +33,78 @@ def main() -> int:
     try:
         config_path, config = read_config(os.environ.get("CONFIG", ""))
         port = asked_port(os.environ["PORT"]) if os.environ.get("PORT") else free_port(8080)
-        with claim_slot(HOME) as folder:
+        with claim_slot(HOME, series("up", config_path, platform_of(config), LOCAL_CONFIG)) as folder:
+            stop_orphans(HOME)
             write_missing_samples(config)
             stack = Stack(folder, config_path, config, port)
             try:
-                with console.status("Starting Airflow and the embedded platform (about half a minute) …"):
-                    stack.start()
-                _print_welcome(console, stack)
-                while True:
-                    stack.processes.check()
-                    time.sleep(1.0)
+                _serve(console, stack)
             finally:
                 ignore_signals()
-                console.print("Stopping …")
+                say("Stopping …")
                 stack.stop()
+        return 0
     except Interrupted:
         return 0
     except (FlywheelError, PortInUseError, NoSlotError, StackError, ProcessDiedError) as error:
-        console.print(str(error), style="red", markup=False, highlight=False)
+        complain(str(error))
+        return 2
+    except OSError as error:
+        complain(refusal(error))
         return 2
 
 
+def _serve(console: Console, stack: Stack) -> None:
+    """Start the stack and watch it until a signal comes. Raises StackError or ProcessDiedError."""
+    what = "Airflow" if platform_of(stack.config) else "Airflow and the embedded platform"
+    with console.status(f"Starting {what} (about half a minute) …"):
+        stack.start()
+    mark_unfinished(stack.folder, platform_of(stack.config), stack.config_path)
+    _print_welcome(console, stack)
+    try:
+        while True:
+            stack.processes.check()
+            time.sleep(1.0)
+    except Interrupted:
+        ignore_signals()
+        say_what_is_unfinished(stack)
+
+
+def say_what_is_unfinished(stack: Stack) -> None:
+    """Say which runs stopping the stack leaves in the middle, and what becomes of them; note whether there are any."""
+    try:
+        runs = AirflowApi(stack.url, USER, stack.password, timeout=PATIENCE).unfinished_runs()
+    except AirflowApiError:
+        say("Airflow is too busy to say whether runs are unfinished; the next `make up` goes on with them.")
+        return
+    if not runs:
+        mark_finished(stack.folder)
+        return
+    platform = platform_of(stack.config)
+    meanwhile = f"Their jobs go on at the platform ({platform})" if platform else "They wait"
+    say(
+        f"{len(runs)} run(s) are unfinished: {', '.join(f'{dag_id} {run_id}' for dag_id, run_id in runs)}. {meanwhile}; the next "
+        f"`make up`{' with the same CONFIG' if stack.config_path != LOCAL_CONFIG else ''} goes on with them."
+    )
+
+
 def write_missing_samples(config: FlywheelConfig) -> None:
-    """Write the sample logs where a workload of the config expects them and nothing is there yet."""
+    """Write the sample logs where a workload of the config expects them and nothing is there yet.
+
+    Relative to the project, as the DAG reads the config. Whole or not at all: half a file would count as there ever after.
+    """
     for workload in config.workloads:
-        if workload.client_id == CLIENT_ID and workload.logs and not (ROOT / workload.logs).exists():
-            write_sample_logs(ROOT / workload.logs)
+        if workload.client_id != CLIENT_ID or not workload.logs or "://" in workload.logs:
+            continue
+        target = ROOT / workload.logs
+        if not target.exists():
+            # The ending decides about compression, so it stays.
+            fresh = target.with_name(f".{os.getpid()}-{target.name}")
+            try:
+                write_sample_logs(fresh)
+                fresh.replace(target)
+            finally:
+                fresh.unlink(missing_ok=True)
 
 
 def _print_welcome(console: Console, stack: Stack) -> None:

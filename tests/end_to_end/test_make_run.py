@@ -80,7 +80,8 @@ class Home:
 
     def on_the_platform(self) -> dict[str, Any]:
         """Start the platform again on what it kept; return its deployments and the states of its jobs."""
-        with running_platform(state_dir=self.folder / "stack-1" / "platform") as platform:
+        [state] = self.folder.glob("run-config-*-1/platform")
+        with running_platform(state_dir=state) as platform:
             deployments = requests.get(
                 f"{platform.nemo_url}/v1/deployment/model-deployments", timeout=10
             ).json()
@@ -106,21 +107,39 @@ def report_at_the_end_of(output: str) -> dict[str, Any]:
     return report
 
 
-def test_an_interrupted_run_cancels_its_training_and_stops_everything(home: Home) -> None:
-    running = home.start(training_min=300)
+def wait_for_training(running: subprocess.Popen[str]) -> None:
+    """Read what a run prints until a training of it holds a GPU."""
     assert running.stdout is not None
     seen = []
     for line in running.stdout:
         seen.append(line)
         if re.search(r"training\s.*GPUs 1/2", line):
-            break
-    else:
-        pytest.fail("".join(seen))
+            return
+    pytest.fail("".join(seen))
+
+
+def test_an_interrupted_run_cancels_its_training_and_stops_everything(home: Home) -> None:
+    running = home.start(training_min=300)
+    wait_for_training(running)
     running.send_signal(signal.SIGINT)
     rest, _ = running.communicate(timeout=SECONDS)
     assert running.returncode == 130, rest
     assert home.left_running() == []
     assert home.on_the_platform() == {"deployments": [], "jobs": ["cancelled"]}
+
+
+def test_a_run_whose_scheduler_dies_leaves_nothing_on_the_platform_and_ends_as_failed(home: Home) -> None:
+    running = home.start(training_min=300)
+    wait_for_training(running)
+    [record] = home.folder.glob("run-config-*-1/processes.json")
+    [scheduler] = [entry for entry in json.loads(record.read_text()) if entry["name"] == "scheduler"]
+    os.kill(scheduler["pid"], signal.SIGKILL)
+    rest, _ = running.communicate(timeout=SECONDS)
+    assert running.returncode == 1, rest
+    assert "scheduler stopped by itself" in rest
+    assert "Nothing of it is left there" in rest
+    assert home.left_running() == []
+    assert home.on_the_platform() == {"deployments": [], "jobs": ["cancelled", "cancelled"]}
 
 
 def test_a_run_after_an_interrupted_one_ends_with_a_report_that_adds_up(home: Home) -> None:
