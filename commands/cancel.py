@@ -14,7 +14,7 @@ from commands.remote import RemoteWork
 from commands.stack import Stack
 
 #: They give GPUs back or take seconds, and a deployment half made is found only by its own task: left to finish.
-RELEASING = {"deploy", "release"}
+RELEASING = {"deploy", "release", "release_run"}
 #: They run after everything else, whatever happened; nothing remote depends on them.
 CLOSING = {"compare", "write_report", "close_run"}
 ACTIVE = {"running", "deferred", "queued", "scheduled", "up_for_retry", "awaiting_input"}
