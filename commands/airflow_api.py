@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -76,14 +77,13 @@ class AirflowApi:
         path = f"/api/v2/dags/{dag_id}/dagRuns?state=queued&state=running&limit=100"
         return [(run["dag_id"], run["dag_run_id"]) for run in self._call("GET", path)["dag_runs"]]
 
-    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """Return the task instances of a run."""
+    def task_instances(self, dag_id: str, run_id: str, states: Collection[str] = ()) -> list[dict[str, Any]]:
+        """Return the task instances of a run, of those states if any are given."""
         tasks: list[dict[str, Any]] = []
+        wanted = "".join(f"&state={state}" for state in sorted(states))
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=100&order_by=id{wanted}"
         while True:
-            page = self._call(
-                "GET",
-                f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=100&offset={len(tasks)}&order_by=id",
-            )
+            page = self._call("GET", f"{path}&offset={len(tasks)}")
             tasks += page["task_instances"]
             if len(tasks) >= page["total_entries"] or not page["task_instances"]:
                 return tasks

@@ -61,7 +61,8 @@ def install(kind: str, lock: Path) -> None:
     own_python = str(VENV / "bin" / "python")
     call([own_python, "-m", "pip", "--disable-pip-version-check", "install", "-q", UV], NETWORK)
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "-q", "--python", own_python]
-    call([*uv, "--require-hashes", "-r", str(lock)], NETWORK)
+    # Compiled now, on all cores: else the first run compiles what it imports, in each of its processes.
+    call([*uv, "--compile-bytecode", "--require-hashes", "-r", str(lock)], NETWORK)
     for name in satisfied_by(kind):
         stamp(ROOT / LOCKS[name]).write_text(state(ROOT / LOCKS[name]))
 

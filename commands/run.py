@@ -29,6 +29,9 @@ from include.flywheel.config import FlywheelConfig
 from include.flywheel.errors import FlywheelError
 from include.flywheel.records import parse_window
 
+#: The DAG files are what they are for the length of one run.
+REREAD_SECONDS = 3600
+
 
 def main() -> int:
     """Turn the flywheel once; return the exit code."""
@@ -41,7 +44,7 @@ def main() -> int:
         with claim_slot(HOME, series("run", config_path, platform_of(config), LOCAL_CONFIG)) as folder:
             stop_orphans(HOME)
             conf = run_parameters(os.environ, config, folder)
-            stack = Stack(folder, config_path, config, port)
+            stack = Stack(folder, config_path, config, port, reread_seconds=REREAD_SECONDS)
             try:
                 return turn(console, stack, conf)
             finally:

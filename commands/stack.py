@@ -47,18 +47,25 @@ class Stack:
     """Everything `make run` and `make up` start. Use `start()`, then always `stop()`."""
 
     def __init__(
-        self, folder: Path, config_path: Path, config: FlywheelConfig, port: int | None = None
+        self,
+        folder: Path,
+        config_path: Path,
+        config: FlywheelConfig,
+        port: int | None = None,
+        reread_seconds: int = 10,
     ) -> None:
         """Prepare a stack. Raises StackError.
 
         folder: where it keeps its state. config_path, config: the flywheel's config file and what it says; with its section
-        `embedded_platform` that platform is started, too. port: of the Airflow UI; None takes any free one.
+        `embedded_platform` that platform is started, too. port: of the Airflow UI; None takes any free one. reread_seconds:
+        how often the DAG files are read again.
         """
         self.folder = folder
         self.config_path = config_path
         self.config = config
         self.processes = Processes(folder)
         self.port = port or free_port()
+        self.reread_seconds = reread_seconds
         self.url = f"http://{HOST}:{self.port}"
         self.platform: dict[str, str] = {}
         self.started = datetime.now(UTC)
@@ -108,7 +115,13 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """Return the environment of Airflow's components."""
         return airflow_environment(
-            self.folder / "airflow", self.port, self._secrets, self.config_path, self.config, self.platform
+            self.folder / "airflow",
+            self.port,
+            self._secrets,
+            self.config_path,
+            self.config,
+            self.platform,
+            self.reread_seconds,
         )
 
     def _start_platform(self, settings: EmbeddedPlatformConfig) -> None:
