@@ -29,7 +29,8 @@ def airflow_environment(
 ) -> dict[str, str]:
     """Return the environment of Airflow's components, the caller's own included.
 
-    reread_seconds: how often DAG files are read again, which costs seconds of CPU each time. platform: the embedded platform's addresses by service, `{"nemo": "http://…", "nim": …, "datastore": …}`, or empty.
+    platform: the embedded platform's addresses by service, `{"nemo": "http://…", "nim": …, "datastore": …}`, or empty.
+    reread_seconds: how often DAG files are read again, which costs seconds of CPU each time.
     """
     airflow_home.mkdir(exist_ok=True)
     passwords = airflow_home / "passwords.json"
