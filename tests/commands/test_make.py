@@ -1,5 +1,6 @@
 """The Makefile's own part: what needs no installation."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    # As a person starts it: a make inside of `make test` would take its settings over, and say which folder it is in.
+    env = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    }
+    return subprocess.run(["make", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
 
 
 def test_help_lists_every_command_with_what_it_does() -> None:

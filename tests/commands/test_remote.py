@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 
@@ -90,14 +91,16 @@ def test_progress_is_asked_with_the_token(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_who_watches_does_not_wait_for_a_slow_platform() -> None:
     asked: list[str] = []
+    answered = Event()
 
     def slow(kind: str, job_id: str) -> float | None:
         asked.append(job_id)
         if job_id == "slow":
-            time.sleep(600)
+            answered.wait()
         return 25.0
 
     with JobWatch(slow, poll_seconds=0.01) as watch:
         watch.jobs = [("evaluation", "quick"), ("evaluation", "slow")]
         wait_until(lambda: "slow" in asked)
         assert watch.percent == {("evaluation", "quick"): 25.0}
+    answered.set()
