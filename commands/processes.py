@@ -52,10 +52,10 @@ class Processes:
         self.record = folder / RECORD
         (folder / "logs").mkdir(parents=True, exist_ok=True)
 
-    def start(self, name: str, command: list[str], env: dict[str, str]) -> Running:
-        """Start a process whose output goes to `logs/<name>.log`."""
+    def start(self, name: str, command: list[str], env: dict[str, str], *, again: bool = False) -> Running:
+        """Start a process whose output goes to `logs/<name>.log`; `again`, below that of one that has died."""
         log = self._log(name)
-        with log.open("wb") as out:
+        with log.open("ab" if again else "wb") as out:
             popen = subprocess.Popen(
                 command,
                 env=env,
@@ -78,6 +78,13 @@ class Processes:
                 raise ProcessDiedError(
                     f"{running.name} stopped by itself (exit {code}). The end of {running.log}:\n{tail(running.log)}"
                 )
+
+    def bury(self) -> list[Running]:
+        """Forget the processes that have ended by themselves, once nothing of their sessions is left; return them."""
+        dead = [running for running in self.running if running.popen.poll() is not None]
+        _kill(_members({running.popen.pid for running in dead}))
+        self.running = [running for running in self.running if running not in dead]
+        return dead
 
     def lives(self, name: str) -> bool:
         """Tell whether the process of this name is running."""

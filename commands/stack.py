@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -37,6 +38,8 @@ COMPONENTS = {
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
 PLATFORM = "platform"
+#: How often a component that has died is started again.
+MOST_DEATHS = 5
 
 
 class StackError(Exception):
@@ -69,6 +72,7 @@ class Stack:
         self.url = f"http://{HOST}:{self.port}"
         self.platform: dict[str, str] = {}
         self.started = datetime.now(UTC)
+        self.deaths: Counter[str] = Counter()
         try:
             self._secrets = stored_secrets(folder / "secrets.json")
         except DamagedSecretsError as error:
@@ -99,6 +103,23 @@ class Stack:
         if self.platform:
             health = f"{self.platform['nemo']}/health"
             self._wait_for("the embedded platform", lambda: loopback.get_json(health) is not None)
+
+    def revive(self) -> list[str]:
+        """Start those of Airflow's components again that have died; return their names.
+
+        Airflow's scheduler ends itself over a locked SQLite, which a backfill at the wrong moment is enough for, and counts on
+        being started again. Raises ProcessDiedError for one that keeps dying, and for the platform.
+        """
+        if self.processes.lives(PLATFORM) or not self.platform:
+            died = [name for name in COMPONENTS if not self.processes.lives(name)]
+            self.deaths.update(died)
+            if all(self.deaths[name] <= MOST_DEATHS for name in died):
+                self.processes.bury()
+                for name in died:
+                    self.processes.start(name, [*AIRFLOW, *COMPONENTS[name]], self.environment(), again=True)
+                return died
+        self.processes.check()
+        return []
 
     def stop_airflow(self) -> None:
         """Stop Airflow and leave the platform: from then on no task starts anything there."""

@@ -63,7 +63,8 @@ def _serve(console: Console, stack: Stack) -> None:
     _print_welcome(console, stack)
     try:
         while True:
-            stack.processes.check()
+            for name in stack.revive():
+                say(f"{name} stopped by itself and was started again; its log is in {stack.folder / 'logs'}.")
             time.sleep(1.0)
     except Interrupted:
         ignore_signals()

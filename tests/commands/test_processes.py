@@ -103,6 +103,26 @@ def test_orphans_of_every_folder_are_stopped_but_not_those_of_a_working_command(
         working.stop()
 
 
+def test_one_that_has_died_is_forgotten_with_its_workers_and_can_be_started_again(tmp_path: Path) -> None:
+    processes = Processes(tmp_path)
+    died, family = start_family(processes)
+    kept = processes.start("kept", SLEEPER, {})
+    died.popen.kill()
+    died.popen.wait()
+    assert [running.name for running in processes.bury()] == [died.name]
+    _gone, alive = psutil.wait_procs(
+        [member for member in family if member.pid != died.popen.pid], timeout=10
+    )
+    assert alive == []
+    before = died.log.read_text()
+    again = processes.start(died.name, [sys.executable, "-c", "print('once more')"], {}, again=True)
+    again.popen.wait()
+    assert died.log.read_text() == f"{before}once more\n"
+    assert processes.lives("kept")
+    processes.stop()
+    assert kept.popen.poll() is not None
+
+
 def test_a_process_that_dies_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     processes = Processes(tmp_path)
     died = processes.start("died", [sys.executable, "-c", "print('out of luck'); raise SystemExit(3)"], {})
