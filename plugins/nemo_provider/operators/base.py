@@ -14,7 +14,7 @@ from nemo_provider import identity
 from nemo_provider.errors import NemoApiError, NemoConfigurationError, NemoError, NemoUnavailableError
 from nemo_provider.hooks.nemo import NemoHook
 from nemo_provider.hooks.wire import plain_url
-from nemo_provider.links.nemo import push_link
+from nemo_provider.links.nemo import NemoLink, push_link
 from nemo_provider.states import word
 
 #: One job per task instance of a run, whatever the try.
@@ -56,6 +56,12 @@ class NemoSubmitOperator(NemoOperator):
     the key that asked for something *else* is cancelled first: the work under this key has changed, nobody waits
     for the old answer. When the answer to a submission is lost the job is looked up, never submitted blindly again.
 
+    :param namespace: where the job lives (templated).
+    :param project: project of the job (templated).
+    :param description: what is said of the job beside the marks (templated).
+    :param job_key: what this job is for; two submissions with the same key are the same work (templated). By
+        default the task instance in its run.
+    :param custom_fields: further marks on the job (templated).
     :param lost_answer_seconds: how long to look for a job whose submission was not answered (a timeout, a broken
         connection, 502, 503 or 504): the platform may still be working on it. Only then is the error raised, and a
         retry, which looks again, submits anew.
@@ -63,19 +69,48 @@ class NemoSubmitOperator(NemoOperator):
 
     kind: ClassVar[str]
     what: ClassVar[str]
-    namespace: str
-    job_key: str
+    template_fields: Sequence[str] = (
+        *NemoOperator.template_fields,
+        *("namespace", "project", "description", "job_key", "custom_fields"),
+    )
+    operator_extra_links = (NemoLink(),)
 
     _job_id: str | None = None
     _killed = False
 
-    def __init__(self, *, lost_answer_seconds: float = 120.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        namespace: str = "default",
+        project: str | None = None,
+        description: str | None = None,
+        job_key: str = DEFAULT_JOB_KEY,
+        custom_fields: dict[str, str] | None = None,
+        lost_answer_seconds: float = 120.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.namespace = namespace
+        self.project = project
+        self.description = description
+        self.job_key = job_key
+        self.custom_fields = custom_fields
         self.lost_answer_seconds = lost_answer_seconds
 
-    def body(self) -> dict[str, Any]:
-        """Return the request, without key and owner."""
+    def request(self) -> dict[str, Any]:
+        """Return what this kind of job is asked, secret references unresolved."""
         raise NotImplementedError
+
+    def body(self) -> dict[str, Any]:
+        """Return the request as the platform wants it, without key and owner."""
+        body = {
+            **self.request(),
+            "namespace": self.namespace,
+            "project": self.project,
+            "description": self.description,
+            "custom_fields": self.custom_fields,
+        }
+        return {key: value for key, value in body.items() if value is not None}
 
     def is_usable(self, job: dict[str, Any]) -> bool:
         """Say whether a completed job can still be reused."""

@@ -8,7 +8,7 @@ from typing import Any
 from nemo_provider import identity
 from nemo_provider.errors import NemoConflictError
 from nemo_provider.links.nemo import NemoLink, push_link
-from nemo_provider.operators.base import DEFAULT_JOB_KEY, NemoOperator, NemoSubmitOperator
+from nemo_provider.operators.base import NemoOperator, NemoSubmitOperator
 from nemo_provider.reading import mapping, text
 
 
@@ -114,10 +114,6 @@ class NemoCustomizationOperator(NemoSubmitOperator):
     :param hyperparameters: e.g. ``{"training_type": "sft", "finetuning_type": "lora", "epochs": 2, "batch_size": 16,
         "learning_rate": 1e-4, "lora": {"adapter_dim": 32, "adapter_dropout": 0.1}}`` (templated).
     :param output_model: ``namespace/name``; the platform appends ``@<job id>`` (templated).
-    :param namespace: where the job lives (templated).
-    :param job_key: what this job is for; two submissions with the same key are the same work (templated). By
-        default the task instance in its run.
-    :param custom_fields: further marks on the job (templated).
 
     Further parameters: see `NemoSubmitOperator`.
     """
@@ -125,11 +121,9 @@ class NemoCustomizationOperator(NemoSubmitOperator):
     kind = "customization"
     what = "customization"
     template_fields: Sequence[str] = (
-        *NemoOperator.template_fields,
-        *("config", "dataset", "hyperparameters", "output_model", "namespace", "project", "description"),
-        *("job_key", "custom_fields"),
+        *NemoSubmitOperator.template_fields,
+        *("config", "dataset", "hyperparameters", "output_model"),
     )
-    operator_extra_links = (NemoLink(),)
 
     def __init__(
         self,
@@ -138,11 +132,6 @@ class NemoCustomizationOperator(NemoSubmitOperator):
         dataset: str,
         hyperparameters: dict[str, Any],
         output_model: str,
-        namespace: str = "default",
-        project: str | None = None,
-        description: str | None = None,
-        job_key: str = DEFAULT_JOB_KEY,
-        custom_fields: dict[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -150,25 +139,15 @@ class NemoCustomizationOperator(NemoSubmitOperator):
         self.dataset = dataset
         self.hyperparameters = hyperparameters
         self.output_model = output_model
-        self.namespace = namespace
-        self.project = project
-        self.description = description
-        self.job_key = job_key
-        self.custom_fields = custom_fields
 
-    def body(self) -> dict[str, Any]:
-        """Return the request as the Customizer wants it."""
-        body = {
+    def request(self) -> dict[str, Any]:
+        """Return what the Customizer is asked."""
+        return {
             "config": self.config,
             "dataset": self.dataset,
             "hyperparameters": self.hyperparameters,
             "output_model": self.output_model,
-            "namespace": self.namespace,
-            "project": self.project,
-            "description": self.description,
-            "custom_fields": self.custom_fields,
         }
-        return {key: value for key, value in body.items() if value is not None}
 
     def is_usable(self, job: dict[str, Any]) -> bool:
         """Say whether the job's model is still there: it may have been cleaned up since."""

@@ -14,7 +14,7 @@ from airflow.sdk import ObjectStoragePath
 from nemo_provider import references
 from nemo_provider.errors import NemoConfigurationError, NemoUnavailableError
 from nemo_provider.links.nemo import NemoLink, push_link
-from nemo_provider.operators.base import DEFAULT_JOB_KEY, NemoOperator, NemoSubmitOperator
+from nemo_provider.operators.base import NemoOperator, NemoSubmitOperator
 from nemo_provider.reading import mapping
 
 #: A zip up to this size is kept in memory, bytes.
@@ -31,35 +31,16 @@ class NemoEvaluationOperator(NemoSubmitOperator):
         (``{{ item.request.messages | tojson }}``) are left alone by Airflow, while outputs of other tasks anywhere
         in it are resolved. Secrets are references, ``secret://env/NAME`` or ``secret://conn/CONN_ID``.
     :param target: what is evaluated: a reference, or e.g. ``{"type": "model", "model": "ns/name@cust-…"}`` (templated).
-    :param namespace: where the job lives (templated).
-    :param job_key: what this job is for; two submissions with the same key are the same work (templated). By
-        default the task instance in its run.
-    :param custom_fields: further marks on the job (templated).
 
     Further parameters: see `NemoSubmitOperator`.
     """
 
     kind = "evaluation"
     what = "evaluation"
-    template_fields: Sequence[str] = (
-        *NemoOperator.template_fields,
-        *("config", "target", "namespace", "project", "description", "job_key", "custom_fields"),
-    )
+    template_fields: Sequence[str] = (*NemoSubmitOperator.template_fields, "config", "target")
     template_fields_renderers = {"config": "json", "target": "json"}  # noqa: RUF012  # as Airflow declares it
-    operator_extra_links = (NemoLink(),)
 
-    def __init__(
-        self,
-        *,
-        config: Any,
-        target: Any,
-        namespace: str = "default",
-        project: str | None = None,
-        description: str | None = None,
-        job_key: str = DEFAULT_JOB_KEY,
-        custom_fields: dict[str, str] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, config: Any, target: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         for payload in (config, target):
             try:
@@ -68,24 +49,11 @@ class NemoEvaluationOperator(NemoSubmitOperator):
                 raise ValueError(str(error)) from None
         self.config = _raw(config) if isinstance(config, dict) else config
         self.target = target
-        self.namespace = namespace
-        self.project = project
-        self.description = description
-        self.job_key = job_key
-        self.custom_fields = custom_fields
 
-    def body(self) -> dict[str, Any]:
-        """Return the request as the Evaluator wants it, secret references unresolved."""
+    def request(self) -> dict[str, Any]:
+        """Return what the Evaluator is asked."""
         references.refuse_literal_secrets([self.config, self.target])
-        body = {
-            "config": self.config,
-            "target": self.target,
-            "namespace": self.namespace,
-            "project": self.project,
-            "description": self.description,
-            "custom_fields": self.custom_fields,
-        }
-        return {key: value for key, value in body.items() if value is not None}
+        return {"config": self.config, "target": self.target}
 
 
 class NemoEvaluationResultsOperator(NemoOperator):
