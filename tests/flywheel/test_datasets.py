@@ -8,7 +8,16 @@ from include.flywheel.config import parse_config
 from include.flywheel.datasets import build_datasets, icl_file
 from include.flywheel.errors import NotEnoughRecordsError, RecordError
 from tests.flywheel.conftest import Build, Curate
-from tests.flywheel.samples import CLIENT, DAY_ONE, WORKLOAD, config, read_rows, text_record, tool_record
+from tests.flywheel.samples import (
+    CLIENT,
+    DAY_ONE,
+    WORKLOAD,
+    config,
+    read_rows,
+    record,
+    text_record,
+    tool_record,
+)
 
 NAMES = ("find_user", "get_order", "cancel_order")
 
@@ -39,8 +48,8 @@ def test_split_keeps_a_conversation_on_one_side(tmp_path: Path, built: Build) ->
 
 def test_conversations_without_ids_stay_on_one_side_too(tmp_path: Path, built: Build) -> None:
     records = tool_log()
-    for record in records:
-        record["request"].pop("metadata")  # type: ignore[attr-defined]
+    for each in records:
+        each["request"].pop("metadata")  # type: ignore[attr-defined]
     built(records, eval_size=20)
     asked = {
         r["request"]["messages"][1]["content"] for r in read_rows(tmp_path / "dataset/testing/eval.jsonl")
@@ -68,6 +77,20 @@ def test_an_eval_row_is_the_logged_record_with_arguments_as_objects(tmp_path: Pa
         assert (row["workload_id"], row["client_id"]) == (WORKLOAD, CLIENT)
         assert row["conversation_id"] == was["request"]["metadata"]["conversation_id"]  # type: ignore[index]
         assert len(row["record_id"]) == 32
+
+
+def test_what_is_nested_just_not_too_deeply_fits_into_every_row(tmp_path: Path, built: Build) -> None:
+    records = []
+    for levels in range(236, 256):
+        part: dict[str, object] = {"type": "text", "text": "q"}
+        for _ in range(levels):
+            part = {"type": "x", "x": part}
+        for copy in range(6):
+            messages = [{"role": "user", "content": [{"type": "text", "text": f"{levels} {copy}"}, part]}]
+            records.append(record(f"c{levels}-{copy}", messages, {"role": "assistant", "content": "a"}))
+    summary = built(records, eval_size=40)
+    assert 0 < summary.train + summary.validation + summary.eval < len(records)
+    assert len(read_rows(tmp_path / "dataset/testing/eval.jsonl")) == summary.eval == 40
 
 
 def test_the_first_eval_rows_are_a_sample_of_the_window_not_its_beginning(
@@ -103,8 +126,8 @@ def test_a_text_workload_trains_without_the_tools_that_it_is_evaluated_without(
     tmp_path: Path, built: Build
 ) -> None:
     records = [text_record(f"c{i}", f"question {i}", f"answer {i}") for i in range(40)]
-    for record in records:
-        record["request"]["tools"] = [{"type": "function", "function": {"name": "f"}}]
+    for each in records:
+        each["request"]["tools"] = [{"type": "function", "function": {"name": "f"}}]
     built(records)
     assert {frozenset(row) for row in read_rows(tmp_path / "dataset/training/train.jsonl")} == {
         frozenset({"messages"})
