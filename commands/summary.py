@@ -20,6 +20,8 @@ SCORES = {
     "tool_calling_correctness": "judged correct",
     "similarity": "similarity, 1–10",
 }
+#: States of tasks that did something.
+RAN = ("success", "failed")
 
 
 def print_summary(console: Console, report_path: Path) -> None:
@@ -27,7 +29,7 @@ def print_summary(console: Console, report_path: Path) -> None:
     report = json.loads(report_path.read_text())
     records = report["records"]
     table = Table(
-        title=f"{report['workload_id']} ({report['workload_type']}): {records['eval']} eval records",
+        title=escape(f"{report['workload_id']} ({report['workload_type']}): {records['eval']} eval records"),
         title_justify="left",
     )
     table.add_column("candidate", no_wrap=True)
@@ -46,7 +48,9 @@ def print_summary(console: Console, report_path: Path) -> None:
         highlight=False,
     )
     console.print(escape(recommendation["reasons"][0]), highlight=False, soft_wrap=True)
-    console.print(f"\nreport  {report_path.with_name('report.md')}", highlight=False, soft_wrap=True)
+    console.print(
+        f"\nreport  {report_path.with_name('report.md')}", highlight=False, markup=False, soft_wrap=True
+    )
 
 
 def _add_candidate(table: Table, candidate: dict[str, Any]) -> None:
@@ -88,12 +92,18 @@ def print_stage_times(console: Console, tasks: list[dict[str, Any]], total: floa
         "training": ("create_config", "submit_customization", "wait_customization"),
         "deployment": ("deploy", "wait_ready", "wait_customized_model"),
         "evaluation": ("submit", "wait", "results"),
-        "report": ("compare", "recommend_model", "write_report", "close_run"),
+        "report": ("compare", "write_report", "release_run", "close_run"),
     }
     parts = []
     for stage, names in stages.items():
         times = [
-            t for t in tasks if t["task_id"].rpartition(".")[2] in names and t["start_date"] and t["end_date"]
+            # Those that did not run, because of one before them, have dates, too.
+            t
+            for t in tasks
+            if t["task_id"].rpartition(".")[2] in names
+            and t["state"] in RAN
+            and t["start_date"]
+            and t["end_date"]
         ]
         if times:
             first, last = min(_time(t["start_date"]) for t in times), max(_time(t["end_date"]) for t in times)
