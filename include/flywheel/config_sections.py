@@ -62,7 +62,12 @@ class IclConfig(Section):
 
 
 class DataSplitConfig(Section):
-    """How many records are used, and for what. `limit: null` uses all."""
+    """How many records are used, and for what. `limit: null` uses all.
+
+    Ours: `order: time` evaluates the newest conversations instead of some that a hash chooses. A conversation that is at
+    least `near_duplicate_similarity` (Jaccard, 0–1) like an earlier one is set aside; null keeps it. `golden` evaluates
+    a workload's first eval set in every later run, too.
+    """
 
     eval_size: Count = 20
     val_ratio: float = Field(default=0.1, ge=0, lt=1)
@@ -70,6 +75,9 @@ class DataSplitConfig(Section):
     random_seed: int | None = None
     limit: Count | None = 10000
     parse_function_arguments: bool = True
+    order: Literal["hash", "time"] = "hash"
+    near_duplicate_similarity: float | None = Field(default=0.85, gt=0.5, le=1)
+    golden: bool = True
 
 
 class LoraConfig(Section):

@@ -1,15 +1,15 @@
 """Which conversation a record belongs to: its turns must never be on two sides of the split."""
 
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 
 from include.flywheel.records import digest
 
 
 class Origin(NamedTuple):
-    """What tells a record's conversation: the id that was logged with it, if any, and how it opened."""
+    """What tells a record's conversation: the id that was logged with it, if any, and how it opened (16 hex digits)."""
 
     given: str | None
     opening: str
@@ -36,30 +36,45 @@ def origin_of(request: dict[str, Any]) -> Origin:
 
 
 def _hash(opening: list[Any]) -> str:
-    return f"opening-{digest(orjson.dumps(opening)).hex()}"
+    return digest(orjson.dumps(opening))[:8].hex()
 
 
-class Conversations:
-    """The conversations of a workload, told from the distinct origins of all its records.
+def given_key(given: str) -> int:
+    """Return the number that stands for a logged conversation id; 0 stands for none."""
+    return int.from_bytes(digest(f"conversation:{given}".encode())[:8], "big") or 1
 
-    An id tells conversations apart that opened with the same words. But a record without one can only be told by
-    its opening: the conversations that opened so then count as one.
+
+def conversation_keys(given: np.ndarray, opening: np.ndarray) -> np.ndarray:
+    """Return the conversation of each record as a number, from what tells it (uint64 each, shape (records,)).
+
+    An id tells conversations apart that opened with the same words. But a record without one (0) can only be told by
+    its opening: the conversations that opened so then count as one. The numbers follow from the records alone, not
+    from their order.
     """
+    keys = np.where(given == 0, opening, given)
+    nameless = np.unique(opening[given == 0])
+    both = (given != 0) & np.isin(opening, nameless)
+    pairs = np.unique(np.stack([given[both], opening[both]], axis=1), axis=0)
+    if not len(pairs):
+        return keys
+    roots = _roots([(int(one), int(other)) for one, other in pairs])
+    linked = np.array(sorted(roots), dtype=np.uint64)
+    representatives = np.array([roots[int(key)] for key in linked], dtype=np.uint64)
+    found = np.minimum(np.searchsorted(linked, keys), len(linked) - 1)
+    return np.where(linked[found] == keys, representatives[found], keys)
 
-    def __init__(self, origins: Collection[Origin]) -> None:
-        self._parents: dict[str, str] = {}
-        nameless = {origin.opening for origin in origins if origin.given is None}
-        for given, opening in sorted((o.given, o.opening) for o in origins if o.given is not None):
-            if opening in nameless:
-                one, other = self._root(given), self._root(opening)
-                # The smaller name stands for both, so that the order of the records does not matter.
-                self._parents[max(one, other)] = min(one, other)
 
-    def name(self, origin: Origin) -> str:
-        """Return the conversation of a record."""
-        return self._root(origin.opening if origin.given is None else origin.given)
+def _roots(pairs: list[tuple[int, int]]) -> dict[int, int]:
+    """Return for each number that is in a pair the smallest of those it is connected with."""
+    parents: dict[int, int] = {}
 
-    def _root(self, name: str) -> str:
-        while (parent := self._parents.get(name, name)) != name:
-            name = parent
-        return name
+    def root(key: int) -> int:
+        while (parent := parents.setdefault(key, key)) != key:
+            parents[key] = parents[parent] if parent in parents else parent
+            key = parent
+        return key
+
+    for one, other in pairs:
+        low, high = sorted((root(one), root(other)))
+        parents[high] = low
+    return {key: root(key) for key in list(parents)}

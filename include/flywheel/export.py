@@ -1,24 +1,41 @@
-"""First stage: one workload's records of one window, from the logs into the run's folder."""
+"""First stage: one workload's records of one window, from the logs into the run's folder.
+
+Each record is read once, here: what is usable becomes a training row and an index entry, the rest is counted by its
+reason. Nothing else of the logs is kept. Parts of a window can be exported side by side, each into a folder of its own;
+what needs a look at all of them is left to the curation.
+"""
 
 import math
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import BaseModel
+import orjson
+from pydantic import BaseModel, Field
 
+from include.flywheel.chat import Unusable
 from include.flywheel.errors import NotEnoughRecordsError
-from include.flywheel.jsonl import line_writer, write_json
+from include.flywheel.jsonl import line_writer, replacing, write_json
 from include.flywheel.logs.files import LogSource
 from include.flywheel.records import Window, iso
+from include.flywheel.similarity import SignatureWriter
+from include.flywheel.usable import RecordReader
 
-RECORDS = "records.jsonl"
+ROWS = "rows.jsonl"
+FOUND = "found.jsonl"
+SIGNATURES = "signatures.bin"
 SUMMARY = "summary.json"
+
+#: How many records are named for each reason, by where they stand in the logs.
+NAMED = 5
 
 
 class ExportSummary(BaseModel):
     """What was exported. `start` and `end` are the window, or what the records span where it was left open.
 
-    `undated` counts records without a readable time: left out of a bounded window (nobody can say
-    whether they lie in it), exported otherwise and set aside by the curation.
+    `exported` are usable, or set aside for a reason of `curate.REASONS`; `examples` names the first few by where they
+    stand in the logs. `undated` counts records without a readable time: left out of a bounded window (nobody can say
+    whether they lie in it), set aside otherwise.
     """
 
     exported: int
@@ -27,39 +44,92 @@ class ExportSummary(BaseModel):
     unreadable: int
     unreadable_lines: list[str]
     undated: int
+    set_aside: dict[str, int] = Field(default_factory=dict)
+    examples: dict[str, list[str]] = Field(default_factory=dict)
 
 
 def export_logs(
-    source: LogSource, *, client_id: str, workload_id: str, window: Window, folder: Path
+    source: LogSource,
+    *,
+    client_id: str,
+    workload_id: str,
+    window: Window,
+    folder: Path,
+    parse_arguments: bool = True,
 ) -> ExportSummary:
-    """Copy the records of one workload in the window to `folder/records.jsonl`, as they were logged.
+    """Read the records of one workload in the window.
+
+    Writes to `folder`: `rows.jsonl` (training rows: `{"messages": [..., answer], "tools": [...]}`), `found.jsonl` (one
+    line per row: ids, time, tools called, and what else its request and response held), `signatures.bin` (one MinHash
+    signature per row, see `similarity`) and `summary.json`.
 
     Raises NotEnoughRecordsError, naming what the logs do hold, when there is none, and RecordError when
     a log cannot be read. Calling it again overwrites the files.
     """
     earliest, latest = math.inf, -math.inf
-    with line_writer(folder / RECORDS) as out:
-        for record in source.records(client_id, workload_id, window):
-            out.write(record.line)
-            if record.timestamp is not None:
-                earliest, latest = min(earliest, record.timestamp), max(latest, record.timestamp)
-        if not out.rows:
+    reader, exported = RecordReader(parse_arguments=parse_arguments), 0
+    set_aside: Counter[str] = Counter()
+    examples: dict[str, list[str]] = {}
+    with (
+        line_writer(folder / ROWS) as rows,
+        line_writer(folder / FOUND) as found,
+        replacing(folder / SIGNATURES) as file,
+    ):
+        signatures = SignatureWriter(file)
+        for log_record in source.records(client_id, workload_id, window):
+            exported += 1
+            if log_record.timestamp is not None:
+                earliest, latest = min(earliest, log_record.timestamp), max(latest, log_record.timestamp)
+            try:
+                usable = reader.read(log_record.record)
+            except Unusable as verdict:
+                set_aside[verdict.reason] += 1
+                name_example(examples, verdict.reason, log_record.where)
+                continue
+            rows.write(usable.row)
+            found.write(orjson.dumps({**usable.entry, "where": log_record.where}))
+            signatures.add(usable.turn)
+        signatures.flush()
+        if not exported:
             raise NotEnoughRecordsError(
                 f"no record of workload {workload_id} of client {client_id} in {_span(window)}. "
                 f"The logs hold {source.statistics.describe()}"
             )
     known = latest >= earliest
     summary = ExportSummary(
-        exported=out.rows,
+        exported=exported,
         start=window.start.isoformat() if window.start else iso(earliest) if known else "",
         # The next whole second: the same records are found again with this window, whose end is exclusive.
         end=window.end.isoformat() if window.end else iso(math.floor(latest) + 1) if known else "",
         unreadable=source.statistics.unreadable,
         unreadable_lines=source.statistics.unreadable_lines,
         undated=source.statistics.undated,
+        set_aside=dict(set_aside),
+        examples=examples,
     )
     write_json(folder / SUMMARY, summary.model_dump(mode="json"))
     return summary
+
+
+def name_example(examples: dict[str, list[str]], reason: str, where: str) -> None:
+    """Note where a record stands that was set aside, if it is one of the first few of its reason."""
+    named = examples.setdefault(reason, [])
+    if len(named) < NAMED:
+        named.append(where)
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """Return the folders of an export's parts, in the order of their records: itself, or those below it."""
+    if (folder / SUMMARY).exists():
+        return [folder]
+    return sorted((part for part in folder.iterdir() if (part / SUMMARY).exists()), key=lambda part: part.name)
+
+
+def read_signatures(part: Path) -> Iterator[bytes]:
+    """Yield the bytes of a part's signatures, block by block."""
+    with (part / SIGNATURES).open("rb") as file:
+        while block := file.read(1 << 22):
+            yield block
 
 
 def _span(window: Window) -> str:

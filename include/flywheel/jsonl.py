@@ -16,26 +16,37 @@ BUFFER_BYTES = 1 << 20
 
 
 class LineWriter:
-    """Count, and hash where asked, the lines written to an open binary file."""
+    """Count, and hash where asked, the lines written to an open binary file. `rows` and `bytes` are what was written."""
 
     def __init__(self, file: BinaryIO, *, hashed: bool):
         self._file = file
         self._sha256 = hashlib.sha256() if hashed else None
+        self._held: list[bytes] = []
+        self._held_bytes = 0
         self.rows = 0
         self.bytes = 0
 
     def write(self, line: bytes) -> None:
         """Append one line; the line break is added."""
-        for part in (line, b"\n"):
-            self._file.write(part)
-            if self._sha256:
-                self._sha256.update(part)
+        self._held.append(line)
+        self._held_bytes += len(line) + 1
         self.rows += 1
-        self.bytes += len(line) + 1
+        if self._held_bytes >= BUFFER_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand over the lines that are held back; whoever opened the file calls this last."""
+        if self._held:
+            block = b"\n".join([*self._held, b""])
+            self._file.write(block)
+            if self._sha256:
+                self._sha256.update(block)
+            self.bytes += len(block)
+            self._held, self._held_bytes = [], 0
 
     @property
     def sha256(self) -> str:
-        """The hash, in hex, of everything written so far; empty when none was asked for."""
+        """The hash, in hex, of everything handed over; empty when none was asked for."""
         return self._sha256.hexdigest() if self._sha256 else ""
 
 
@@ -60,7 +71,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def line_writer(path: Path, *, hashed: bool = False) -> Iterator[LineWriter]:
     """Write lines to a file that appears only when the block ends well."""
     with replacing(path) as file:
-        yield LineWriter(file, hashed=hashed)
+        writer = LineWriter(file, hashed=hashed)
+        yield writer
+        writer.flush()
 
 
 class MixedLines:
@@ -93,9 +106,9 @@ def read_lines(path: Path) -> Iterator[bytes]:
     Raises RecordError when the file is not there.
     """
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=BUFFER_BYTES) as file:
             for line in file:
-                yield line.rstrip(b"\n")
+                yield line[:-1]
     except FileNotFoundError as error:
         raise RecordError(f"{path} is not there. Run the stage that writes it first") from error
 

@@ -1,4 +1,4 @@
-"""One exported record: usable, and then what is kept of it, or the reason why it is not."""
+"""One logged record: usable, and then what is kept of it, or the reason why it is not."""
 
 from typing import Any, NamedTuple
 
@@ -6,59 +6,96 @@ import orjson
 
 from include.flywheel.chat import (
     Answer,
+    Message,
     Unusable,
     answer_of,
+    arguments_text,
     messages_of,
+    text_of,
     tools_of,
     with_argument_objects,
 )
-from include.flywheel.conversations import Origin, origin_of
+from include.flywheel.conversations import origin_of
 from include.flywheel.records import digest, epoch_seconds
 from include.flywheel.tokens import estimate_tokens
 
 
 class Usable(NamedTuple):
-    """A usable record: its training row, its index entry, and what tells its conversation."""
+    """A usable record: its training row, its index entry, and the words of its turn."""
 
     row: bytes
     entry: dict[str, Any]
-    origin: Origin
+    turn: str
 
 
-def usable_record(text: bytes, parse_arguments: bool) -> Usable:
-    """Return what is kept of a record, given as its line in the export; raise Unusable with the reason."""
-    try:
-        record = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise Unusable("not_json") from None
-    request, response = record.get("request"), record.get("response")
-    messages = messages_of(request)
-    assert isinstance(request, dict)
-    timestamp = epoch_seconds(record.get("timestamp"))
-    if timestamp is None:
-        raise Unusable("bad_timestamp")
-    answer = answer_of(response, parse_arguments=parse_arguments)
-    assert isinstance(response, dict)
-    if _ends_with(messages, answer, parse_arguments):
-        raise Unusable("answer_in_prompt")
-    tools = tools_of(request)
-    if answer.tools and not tools:
-        raise Unusable("no_tools_offered")
-    shown = with_argument_objects(messages) if parse_arguments else messages
-    row, tools_at = training_row(shown, answer, tools)
-    choice = _written(request.get("tool_choice")) if "tool_choice" in request else b""
-    entry = {
-        # What the model was shown and what it answered: equal ids are duplicates, in every run.
-        "id": digest(row + choice).hex(),
-        "timestamp": int(timestamp) if timestamp.is_integer() else timestamp,
-        "tools": answer.tools,
-        "tools_at": tools_at,
-        "prompt_tokens": estimate_tokens(len(row) - len(orjson.dumps(answer.message))),
-        "request": orjson.Fragment(_written(_without(request, "messages", "tools"))),
-        "response": orjson.Fragment(_written(_without(response, "choices"))),
-        "finish_reason": orjson.Fragment(_written(response["choices"][0].get("finish_reason"))),
-    }
-    return Usable(row, entry, origin_of(request))
+class RecordReader:
+    """Turns logged records into training rows; remembers the last list of tools, which is mostly the next one too."""
+
+    def __init__(self, *, parse_arguments: bool) -> None:
+        self._parse_arguments = parse_arguments
+        self._tools = b"null"
+        self._tools_digest = digest(self._tools)
+
+    def read(self, record: dict[str, Any] | None) -> Usable:
+        """Return what is kept of a record; None is one that is no proper JSON. Raises Unusable with the reason."""
+        if record is None:
+            raise Unusable("not_json")
+        request, response = record.get("request"), record.get("response")
+        messages = messages_of(request)
+        assert isinstance(request, dict)
+        timestamp = epoch_seconds(record.get("timestamp"))
+        if timestamp is None:
+            raise Unusable("bad_timestamp")
+        answer = answer_of(response, parse_arguments=self._parse_arguments)
+        assert isinstance(response, dict)
+        if self._ends_with(messages, answer):
+            raise Unusable("answer_in_prompt")
+        tools, tools_digest = self._offered(request)
+        if answer.tools and tools is None:
+            raise Unusable("no_tools_offered")
+        shown = with_argument_objects(messages) if self._parse_arguments else messages
+        prompt, answered = _written(shown), _written(answer.message)
+        row, tools_at = _joined(prompt, answered, tools)
+        choice = _written(request["tool_choice"]) if "tool_choice" in request else b""
+        prompt_id = digest(b"\n".join((prompt, tools_digest, choice)))
+        origin = origin_of(request)
+        entry = {
+            # What the model was shown and what it answered: equal ids are duplicates, in every run.
+            "id": digest(prompt_id + answered).hex(),
+            "prompt": prompt_id[:8].hex(),
+            # The order of arguments says nothing: answers that differ only there are the same.
+            "answer": digest(orjson.dumps(answer.message, option=orjson.OPT_SORT_KEYS))[:8].hex(),
+            "timestamp": int(timestamp) if timestamp.is_integer() else timestamp,
+            "given": origin.given,
+            "opening": origin.opening,
+            "tools": answer.tools,
+            "tools_at": tools_at,
+            "messages": len(messages),
+            "prompt_tokens": estimate_tokens(len(row) - len(answered)),
+            "answer_tokens": estimate_tokens(len(answered)),
+            "request": orjson.Fragment(_written(_without(request, "messages", "tools"))),
+            "response": orjson.Fragment(_written(_without(response, "choices"))),
+            "finish_reason": orjson.Fragment(_written(response["choices"][0].get("finish_reason"))),
+        }
+        return Usable(row, entry, _turn(messages, answer))
+
+    def _offered(self, request: dict[str, Any]) -> tuple[bytes | None, bytes]:
+        """Return the offered tools as JSON (None for none) with their digest; raise Unusable (`malformed_tools`)."""
+        written = _written(request.get("tools") or None)
+        if written != self._tools:
+            tools_of(request)
+            self._tools, self._tools_digest = written, digest(written)
+        return (None if written == b"null" else written), self._tools_digest
+
+    def _ends_with(self, messages: list[Message], answer: Answer) -> bool:
+        """Tell whether the last message is the answer: some loggers append it to the list they keep as the request."""
+        if messages[-1]["role"] != "assistant":
+            return False
+        logged = {"choices": [{"message": messages[-1]}]}
+        try:
+            return answer_of(logged, parse_arguments=self._parse_arguments) == answer
+        except Unusable:
+            return False
 
 
 def _without(thing: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -77,22 +114,29 @@ def _written(value: Any) -> bytes:
         raise Unusable("too_deep") from None
 
 
-def _ends_with(messages: list[dict[str, Any]], answer: Answer, parse_arguments: bool) -> bool:
-    """Tell whether the last message is the answer: some loggers append it to the list they keep as the request."""
-    if messages[-1]["role"] != "assistant":
-        return False
-    try:
-        return answer_of({"choices": [{"message": messages[-1]}]}, parse_arguments=parse_arguments) == answer
-    except Unusable:
-        return False
+def _joined(prompt: bytes, answer: bytes, tools: bytes | None) -> tuple[bytes, int]:
+    """Return one training row of a list of messages, an answer and tools, and where its tools begin.
 
-
-def training_row(messages: list[dict[str, Any]], answer: Answer, tools: object) -> tuple[bytes, int]:
-    """Return one training row, and where its tools begin: they can be cut off without parsing.
-
-    `row[:tools_at] + b"}"` is the row without tools; `tools_at` is 0 when it has none.
+    They can be cut off without parsing: `row[:tools_at] + b"}"` is the row without tools; `tools_at` is 0 when it has
+    none.
     """
-    row = b'{"messages":' + _written([*messages, answer.message])
+    messages = b'{"messages":' + prompt[:-1] + b"," + answer + b"]"
     if tools is None:
-        return row + b"}", 0
-    return row + b',"tools":' + _written(tools) + b"}", len(row)
+        return messages + b"}", 0
+    return b"".join((messages, b',"tools":', tools, b"}")), len(messages)
+
+
+def _turn(messages: list[Message], answer: Answer) -> str:
+    """Return what came since the model last spoke, and its answer: over all records of a conversation, all of it.
+
+    System messages are left out. They are the same for a whole workload, or say nothing of this turn.
+    """
+    said: list[str] = []
+    for message in reversed(messages):
+        if message["role"] == "assistant":
+            break
+        if message["role"] not in ("system", "developer"):
+            said.append(text_of(message.get("content")))
+    calls = [call["function"] for call in answer.message.get("tool_calls", ())]
+    called = [f"{call['name']} {arguments_text(call['arguments'])}" for call in calls]
+    return "\n".join([*said, answer.message["content"], *called])

@@ -20,7 +20,9 @@ Build = Callable[..., DatasetSummary]
 def export(tmp_path: Path) -> Export:
     """Write the records as a log and export it to `exported/`."""
 
-    def run(records: list[Any], window: Window | None = None) -> ExportSummary:
+    def run(
+        records: list[Any], window: Window | None = None, *, parse_arguments: bool = True
+    ) -> ExportSummary:
         logs = FileLogs(write_logs(tmp_path / "logs.jsonl", records))
         return export_logs(
             logs,
@@ -28,6 +30,7 @@ def export(tmp_path: Path) -> Export:
             workload_id=WORKLOAD,
             window=window or Window(),
             folder=tmp_path / "exported",
+            parse_arguments=parse_arguments,
         )
 
     return run
@@ -38,8 +41,8 @@ def curated(tmp_path: Path, export: Export) -> Curate:
     """Export and curate the records to `curated/`."""
 
     def run(records: list[Any], *, workload_type: str = "auto", **split: Any) -> CurationSummary:
-        export(records)
         settings = config(**split).data_split_config
+        export(records, parse_arguments=settings.parse_function_arguments)
         return curate(
             tmp_path / "exported", tmp_path / "curated", split=settings, workload_type=workload_type
         )
@@ -51,15 +54,20 @@ def curated(tmp_path: Path, export: Export) -> Curate:
 def built(tmp_path: Path, curated: Curate) -> Build:
     """Export, curate and build the records to `dataset/`."""
 
-    def run(records: list[Any], *, folder: str = "dataset", **split: Any) -> DatasetSummary:
+    def build(
+        records: list[Any], *, folder: str = "dataset", run: str = "run-1", **split: Any
+    ) -> DatasetSummary:
         summary = curated(records, **split)
         return build_datasets(
+            tmp_path / "exported",
             tmp_path / "curated",
             tmp_path / folder,
             config=config(**split),
             client_id=CLIENT,
             workload_id=WORKLOAD,
             workload_type=summary.workload_type,
+            history=tmp_path / "history",
+            run=run,
         )
 
-    return run
+    return build

@@ -105,7 +105,7 @@ def test_every_record_is_kept_or_set_aside_for_one_reason(curated: Curate) -> No
     assert summary.set_aside == {reason: len(records) for reason, records in bad.items()}
     assert summary.kept == 12
     assert summary.kept + sum(summary.set_aside.values()) == summary.exported
-    assert summary.set_aside_lines["bad_timestamp"] == [12 + 10 + 8 + 5 + 1 + 2 + 1]
+    assert summary.examples["bad_timestamp"] == [f"logs.jsonl:{12 + 10 + 8 + 5 + 1 + 2 + 1}"]
 
 
 def test_a_prompt_that_ends_with_another_answer_of_the_model_is_kept(curated: Curate) -> None:
@@ -150,7 +150,7 @@ def test_arguments_become_objects_in_answers_and_in_the_history(tmp_path: Path, 
     as_object = record("d", USER, called("f", {"a": 1}), tools=TOOLS)
     empty = record("e", USER, called("f", ""), tools=TOOLS)
     curated([tool_record("c", 1), as_object, empty])
-    rows = read_rows(tmp_path / "curated/records.jsonl")
+    rows = read_rows(tmp_path / "exported/rows.jsonl")
     calls = [row["messages"][-1]["tool_calls"][0]["function"] for row in rows]
     assert [call["arguments"] for call in calls] == [{"order": "c", "turn": 1}, {"a": 1}, {}]
     assert rows[0]["messages"][2]["tool_calls"][0]["function"]["arguments"] == {"step": 0}
@@ -161,7 +161,7 @@ def test_arguments_stay_text_when_the_configuration_says_so(tmp_path: Path, cura
         [tool_record("c", 1), record("d", USER, called("f", {"a": 1}), tools=TOOLS)],
         parse_function_arguments=False,
     )
-    rows = read_rows(tmp_path / "curated/records.jsonl")
+    rows = read_rows(tmp_path / "exported/rows.jsonl")
     texts = [row["messages"][-1]["tool_calls"][0]["function"]["arguments"] for row in rows]
     assert [json.loads(text) for text in texts] == [{"order": "c", "turn": 1}, {"a": 1}]
 
@@ -192,7 +192,7 @@ def test_multi_part_content_is_read_as_its_text(tmp_path: Path, curated: Curate)
     ]
     messages = [{"role": "user", "content": parts}]
     curated([record("c", messages, {"role": "assistant", "content": [{"type": "text", "text": "three"}]})])
-    row = read_rows(tmp_path / "curated/records.jsonl")[0]
+    row = read_rows(tmp_path / "exported/rows.jsonl")[0]
     assert row["messages"] == [*messages, {"role": "assistant", "content": "three"}]
     assert text_of(parts) == "one\ntwo"
     assert text_of(None) == ""
@@ -214,7 +214,7 @@ def test_a_limit_below_every_conversation_says_what_to_do(curated: Curate) -> No
 
 def test_numbers_of_64_bits_are_kept_as_they_are(tmp_path: Path, curated: Curate) -> None:
     curated([record("b", USER, called("f", {"a": 2**64 - 1, "b": -(2**63), "c": 1e18}), tools=TOOLS)])
-    call = read_rows(tmp_path / "curated/records.jsonl")[0]["messages"][-1]["tool_calls"][0]
+    call = read_rows(tmp_path / "exported/rows.jsonl")[0]["messages"][-1]["tool_calls"][0]
     assert call["function"]["arguments"] == {"a": 2**64 - 1, "b": -(2**63), "c": 1e18}
 
 

@@ -20,7 +20,7 @@ def test_only_the_workload_in_the_window_is_exported(tmp_path: Path, export: Exp
     other = {**text_record("o", "q", "a"), "workload_id": "other"}
     summary = export([*days, other], parse_window("2025-10-02", "2025-10-03"))
     assert summary.exported == 1
-    assert read_rows(tmp_path / "exported/records.jsonl") == [days[1]]
+    assert [row["messages"][-1]["content"] for row in read_rows(tmp_path / "exported/rows.jsonl")] == ["a1"]
     assert (summary.start, summary.end) == ("2025-10-02T00:00:00+00:00", "2025-10-03T00:00:00+00:00")
 
 
@@ -77,7 +77,7 @@ def test_packed_files_and_folders_are_read_in_order_of_their_names(tmp_path: Pat
     (logs / "deep" / "4.ndjson").write_bytes(lines[3])
     (logs / "notes.txt").write_text("no log")
     source = FileLogs(logs)
-    found = [json.loads(r.line) for r in source.records(CLIENT, WORKLOAD, Window())]
+    found = [r.record or {} for r in source.records(CLIENT, WORKLOAD, Window())]
     assert [r["response"]["choices"][0]["message"]["content"] for r in found] == ["a", "b", "c", "d"]
     assert source.statistics.files == 4
 
@@ -89,7 +89,7 @@ def test_finding_nothing_says_what_the_logs_hold(export: Export, tmp_path: Path)
     ]
     with pytest.raises(NotEnoughRecordsError, match=r"sales of client acme \(2\), from 2025-10-01"):
         export(records)
-    assert not (tmp_path / "exported/records.jsonl").exists()
+    assert not (tmp_path / "exported/rows.jsonl").exists()
 
 
 def test_a_missing_or_damaged_log_is_a_record_error(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_logs_without_a_single_record_say_what_is_expected(export: Export) -> No
 
 def test_a_failed_export_leaves_the_earlier_files_alone(tmp_path: Path, export: Export) -> None:
     export([text_record("c", "q", "a")])
-    before = (tmp_path / "exported/records.jsonl").read_bytes()
+    before = (tmp_path / "exported/rows.jsonl").read_bytes()
     write_logs(tmp_path / "empty.jsonl", [])
     with pytest.raises(NotEnoughRecordsError):
         export_logs(
@@ -121,5 +121,5 @@ def test_a_failed_export_leaves_the_earlier_files_alone(tmp_path: Path, export: 
             window=Window(),
             folder=tmp_path / "exported",
         )
-    assert (tmp_path / "exported/records.jsonl").read_bytes() == before
+    assert (tmp_path / "exported/rows.jsonl").read_bytes() == before
     assert [p.name for p in (tmp_path / "exported").iterdir() if p.name.endswith(".part")] == []

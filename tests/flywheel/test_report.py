@@ -27,11 +27,11 @@ def report(**changes: Any) -> Report:
         unreadable=1, unreadable_lines=["log.jsonl:7"], undated=0,
     )  # fmt: skip
     curated = CurationSummary(
-        exported=200, kept=190, set_aside={"duplicate": 6, "no_answer": 4}, set_aside_lines={},
+        exported=200, kept=190, set_aside={"duplicate": 6, "no_answer": 4}, examples={},
         workload_type="tool_calling", conversations=30, tools={"f": 190}, prompt_tokens_mean=1, prompt_tokens_max=2,
     )  # fmt: skip
     dataset = DatasetSummary(
-        name="flywheel-w-0123456789ab", workload_type="tool_calling", train=155, validation=15, eval=20,
+        name="flywheel-w-0123456789ab", workload_type="tool_calling", train=155, validation=15, eval=20, eval_rows=20,
         conversations={"train": 24, "validation": 3, "eval": 3}, files={},
         icl={4096: {"rows": 20, "examples": 30, "below_min_examples": 2, "over_context": 1}},
     )  # fmt: skip

@@ -25,10 +25,14 @@ _NAMED_LINES = 5
 
 
 class LogRecord(NamedTuple):
-    """One logged record: its JSON text on one line, and its time in epoch seconds (None when it has none)."""
+    """One logged record, its time in epoch seconds (None when it has none), and where it stands.
 
-    line: bytes
+    `record` is None for what is no proper JSON, but still tells whose record it is.
+    """
+
+    record: dict[str, Any] | None
     timestamp: float | None
+    where: str
 
 
 @dataclass
@@ -90,7 +94,7 @@ class FileLogs:
             for number, line in enumerate(_lines(file), start=1):
                 if not line:
                     continue
-                record = _readable(line)
+                record, proper = _readable(line)
                 if record is None:
                     seen.unreadable += 1
                     if seen.unreadable <= _NAMED_LINES:
@@ -107,7 +111,7 @@ class FileLogs:
                         continue
                 elif not window.contains(timestamp):
                     continue
-                yield LogRecord(line, timestamp)
+                yield LogRecord(record if proper else None, timestamp, f"{file.name}:{number}")
 
     def _files(self) -> list[Path]:
         if self.path.is_file():
@@ -141,17 +145,19 @@ def _lines(path: Path) -> Iterator[bytes]:
             raise RecordError(f"{path} is damaged: {error}. Fetch it again") from error
 
 
-def _readable(line: bytes) -> dict[str, Any] | None:
-    """Return the record on a line.
+def _readable(line: bytes) -> tuple[dict[str, Any] | None, bool]:
+    """Return the record on a line, None where there is none, and whether it is proper JSON.
 
     What is nearly JSON (a bare NaN, a broken byte) still tells whose record it is: it is exported, so that the curation
     can count it among the workload's.
     """
+    proper = True
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
+        proper = False
         try:
             value = json.loads(line.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
-            return None
-    return value if isinstance(value, dict) else None
+            return None, False
+    return (value if isinstance(value, dict) else None), proper

@@ -1,0 +1,59 @@
+"""Which conversations of the eval side make up the eval set."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from include.flywheel.split import fill
+
+
+class EvalSide:
+    """The records of the eval side: for each conversation the tools they call and their prompts (16 hex digits)."""
+
+    def __init__(self, entries: Iterable[Mapping[str, Any]], conversations: Mapping[str, int]) -> None:
+        """Look through index entries; `conversations` are those of the eval side, by name, with their positions."""
+        self.tools: dict[int, Counter[str]] = {position: Counter() for position in conversations.values()}
+        self.prompts: dict[int, list[str]] = {position: [] for position in conversations.values()}
+        for entry in entries:
+            position = conversations.get(entry["conversation"])
+            if position is not None:
+                self.tools[position].update(entry["tools"][:1])
+                self.prompts[position].append(entry["prompt"])
+
+
+def choose_eval_set(
+    order: np.ndarray, sizes: np.ndarray, tools: Mapping[int, Mapping[str, int]], eval_size: int
+) -> np.ndarray:
+    """Return the conversations, by position, of together at most `eval_size` records.
+
+    First comes one conversation for each tool that the eval side knows, the rarest first and at most half of the
+    records; then all others in the order that is given. So rare tools are evaluated, too, and the rest is as mixed as the
+    logs are.
+    """
+    frequency: Counter[str] = Counter()
+    for position in order.tolist():
+        frequency.update(tools[position])
+    for_tools = fill(_one_for_each(order, sizes, tools, frequency, eval_size), sizes, eval_size // 2)
+    rest = order[~np.isin(order, for_tools)]
+    return np.concatenate([for_tools, fill(rest, sizes, eval_size - int(sizes[for_tools].sum()))])
+
+
+def _one_for_each(
+    order: np.ndarray,
+    sizes: np.ndarray,
+    tools: Mapping[int, Mapping[str, int]],
+    frequency: Mapping[str, int],
+    eval_size: int,
+) -> np.ndarray:
+    chosen: list[int] = []
+    covered: set[str] = set()
+    for tool in sorted(frequency, key=lambda name: (frequency[name], name)):
+        if tool in covered:
+            continue
+        position = next((p for p in order.tolist() if tool in tools[p] and sizes[p] <= eval_size), None)
+        if position is not None:
+            chosen.append(position)
+            covered |= set(tools[position])
+    return np.array(chosen, dtype=np.int64)

@@ -1,0 +1,78 @@
+"""The split of a curated window, with what earlier runs evaluated taken into account."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from include.flywheel import curate as curation
+from include.flywheel.config_sections import DataSplitConfig
+from include.flywheel.evalset import EvalSide, choose_eval_set
+from include.flywheel.near import Told, near_any
+from include.flywheel.registry import EvalSet, joined
+from include.flywheel.split import Side, split_conversations
+
+
+class Sides:
+    """Where each kept record goes: a side, or the reason why it is set aside."""
+
+    def __init__(self, curated: Path, settings: DataSplitConfig, earlier: EvalSet) -> None:
+        """Split the conversations of a curated folder; `earlier` is what other runs evaluated.
+
+        Raises NotEnoughRecordsError, see `split_conversations`.
+        """
+        kept = curation.kept_conversations(curated)
+        names = {f"{key:016x}": position for position, key in enumerate(kept.keys.tolist())}
+        newest = _newest(curated, names) if settings.order == "time" else None
+        split = split_conversations(kept.keys, kept.sizes, settings, newest=newest)
+        keys = list(names)
+        eval_side = EvalSide(
+            curation.index_entries(curated), {keys[position]: position for position in split.eval_side.tolist()}
+        )
+        chosen = choose_eval_set(split.eval_side, kept.sizes, eval_side.tools, settings.eval_size)
+        prompts = sorted({prompt for position in chosen.tolist() for prompt in eval_side.prompts[position]})
+        #: What this run evaluates.
+        self.evaluated = EvalSet(
+            kept.keys[chosen], np.array([int(p, 16) for p in prompts], dtype=np.uint64), kept.signatures[chosen]
+        )
+        self._kept = kept
+        self._positions = names
+        all_evaluated = joined([self.evaluated, earlier])
+        self._prompts = set(all_evaluated.prompts.tolist())
+        self._verdicts = self._judge(split, chosen, earlier, all_evaluated, settings.near_duplicate_similarity)
+
+    def _judge(
+        self, split: Any, chosen: np.ndarray, earlier: EvalSet, evaluated: EvalSet, threshold: float | None
+    ) -> list[str]:
+        """Return for each conversation its side or its reason."""
+        keys = self._kept.keys
+        verdicts = np.full(len(keys), "train", dtype=object)
+        verdicts[split.validation] = "validation"
+        if threshold is not None:
+            told = Told.of(np.concatenate([self._kept.signatures, evaluated.signatures]))
+            near = near_any(told.part(np.s_[: len(keys)]), told.part(np.s_[len(keys) :]), threshold)
+            verdicts[near] = "near_eval"
+        verdicts[np.isin(keys, earlier.conversations)] = "evaluated_before"
+        verdicts[split.eval_side] = "held_out"
+        verdicts[chosen] = "eval"
+        return verdicts.tolist()
+
+    def of(self, entry: Mapping[str, Any]) -> Side | str:
+        """Return the side of a record, given by its index entry, or the reason why it is set aside."""
+        verdict = self._verdicts[self._positions[entry["conversation"]]]
+        if verdict in ("train", "validation") and int(entry["prompt"], 16) in self._prompts:
+            return "prompt_in_eval"
+        return verdict
+
+    def signatures_of(self, keys: np.ndarray) -> np.ndarray:
+        """Return the signatures of conversations of this window."""
+        return self._kept.signatures[np.searchsorted(self._kept.keys, keys)]
+
+
+def _newest(curated: Path, names: Mapping[str, int]) -> np.ndarray:
+    newest = np.zeros(len(names))
+    for entry in curation.index_entries(curated):
+        position = names[entry["conversation"]]
+        newest[position] = max(newest[position], entry["timestamp"])
+    return newest

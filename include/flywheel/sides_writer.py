@@ -1,0 +1,129 @@
+"""The files of the three sides: training rows as they are, eval rows put together again."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from pydantic import BaseModel
+
+from include.flywheel.chat import with_argument_texts
+from include.flywheel.export import name_example
+from include.flywheel.golden import GoldenSet
+from include.flywheel.icl import Example, ExamplePool
+from include.flywheel.jsonl import LineWriter, MixedLines, line_writer
+from include.flywheel.registry import EvalSet
+from include.flywheel.sides import Sides
+from include.flywheel.split import Side
+
+#: The folders are those that the Customizer reads.
+FILES: dict[Side, str] = {
+    "train": "training/train.jsonl",
+    "validation": "validation/validation.jsonl",
+    "eval": "testing/eval.jsonl",
+}
+
+
+class FileSummary(BaseModel):
+    """One file of the dataset."""
+
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def summary_of(written: LineWriter) -> FileSummary:
+    """Return the summary of a file that is complete."""
+    return FileSummary(rows=written.rows, bytes=written.bytes, sha256=written.sha256)
+
+
+class SidesWriter:
+    """Writes train, validation and eval in one pass; only eval records and examples are parsed.
+
+    Training shows tools exactly when the evaluation does: otherwise the two prompts would differ. `counts` is by side, and
+    by reason for what is set aside; `examples` says where the first few of each reason stand in the logs.
+    """
+
+    def __init__(
+        self, folder: Path, sides: Sides, pool: ExamplePool, origin: Mapping[str, str], with_tools: bool
+    ) -> None:
+        self._folder, self._sides, self._pool, self._origin = folder, sides, pool, origin
+        self._with_tools = with_tools
+        self._on: dict[Side, set[str]] = {side: set() for side in FILES}
+        self._prompts = bytearray()
+        self.counts: Counter[str] = Counter()
+        self.examples: dict[str, list[str]] = {}
+
+    def write(
+        self, rows: Iterable[tuple[dict[str, Any], bytes]], golden: GoldenSet | None
+    ) -> dict[str, FileSummary]:
+        """Write the files of all sides from index entries with their rows.
+
+        The eval records are mixed, the same way in every run: evaluations that are asked only the first of them are asked
+        a sample, not the oldest. The golden set's records are among them, or it begins with these ones.
+        """
+        chosen = self._pool.chosen()
+        with ExitStack() as stack:
+            out = {
+                side: stack.enter_context(line_writer(self._folder / path, hashed=True))
+                for side, path in FILES.items()
+            }
+            mixed = stack.enter_context(MixedLines())
+            for entry, row in rows:
+                side = self._sides.of(entry)
+                self.counts[side] += 1
+                if side == "eval":
+                    self._on["eval"].add(entry["conversation"])
+                    mixed.add(entry["id"], self._eval_line(entry, row, golden))
+                elif side in ("train", "validation"):
+                    self._on[side].add(entry["conversation"])
+                    self._prompts += bytes.fromhex(entry["prompt"])
+                    cut = entry["tools_at"] and not self._with_tools
+                    out[side].write(row[: entry["tools_at"]] + b"}" if cut else row)
+                    if entry["id"] in chosen:
+                        self._pool.add(Example.of(entry["id"], orjson.loads(row)["messages"]))
+                else:
+                    name_example(self.examples, side, entry["where"])
+            if golden:
+                for record_id, line in golden.others():
+                    mixed.add(record_id, line)
+            for line in mixed:
+                out["eval"].write(line)
+        if golden:
+            golden.freeze(self._folder / FILES["eval"])
+        return {FILES[side]: summary_of(file) for side, file in out.items()}
+
+    def conversations(self) -> dict[Side, int]:
+        """Return how many conversations are on each side."""
+        return {side: len(names) for side, names in self._on.items()}
+
+    def trained(self) -> EvalSet:
+        """Return the conversations and prompts that were written for training and validation."""
+        keys = np.array(
+            sorted(int(name, 16) for name in self._on["train"] | self._on["validation"]), dtype=np.uint64
+        )
+        prompts = np.frombuffer(bytes(self._prompts), dtype=">u8").astype(np.uint64)
+        return EvalSet(keys, prompts, self._sides.signatures_of(keys))
+
+    def _eval_line(self, entry: Mapping[str, Any], row: bytes, golden: GoldenSet | None) -> bytes:
+        sets = ["rolling", "golden"] if golden and golden.has(entry["id"]) else ["rolling"]
+        return orjson.dumps({**eval_row(entry, orjson.loads(row)), **self._origin, "sets": sets})
+
+
+def eval_row(entry: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a logged record together again from its index row and its training row."""
+    *prompt, answer = row["messages"]
+    request = {**entry["request"], "messages": with_argument_texts(prompt)}
+    if "tools" in row:
+        request["tools"] = row["tools"]
+    choice = {"index": 0, "finish_reason": entry["finish_reason"], "message": answer}
+    return {
+        "request": request,
+        "response": {**entry["response"], "choices": [choice]},
+        "timestamp": entry["timestamp"],
+        "conversation_id": entry["given"] if entry["given"] is not None else entry["conversation"],
+        "record_id": entry["id"],
+    }
