@@ -90,7 +90,7 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
         checked, run = preflight(), open_run()
         exported = export_logs(run)
         curated = curate_records(run, exported)
-        dataset = build_datasets(run, curated)
+        dataset = build_datasets(run, exported, curated)
         uploaded = NemoDatasetUploadOperator(
             task_id="upload_dataset",
             namespace=NMP.nmp_namespace,

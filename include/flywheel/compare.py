@@ -6,27 +6,30 @@ from pathlib import Path
 from include.flywheel.config import FlywheelConfig
 from include.flywheel.config_models import NimConfig
 from include.flywheel.errors import RecordError
+from include.flywheel.evalset import GOLDEN, ROLLING
 from include.flywheel.results import METHOD_OF, Candidate, CandidateStatus, Customization, Evaluation
-from include.flywheel.scores import read_samples, scores_of
+from include.flywheel.scores import of_set, read_samples, scores_of
 
 
 def score_evaluation(
-    results: Path, *, rows: int, model: str | None, job_id: str | None, confidence: float
+    results: Path, *, rows: Mapping[str, int], model: str | None, job_id: str | None, confidence: float
 ) -> Evaluation:
-    """Return a finished evaluation from its `results.json`; `rows` is how many records it was to grade.
+    """Return a finished evaluation from its `results.json`; `rows` is how many records of each eval set it was to grade.
 
     It counts as failed, with the reason, when the results cannot be read or not a single record was scored.
     """
-    found = Evaluation(status="failed", rows=rows, model=model, job_id=job_id)
+    rolling, golden = rows.get(ROLLING, 0), rows.get(GOLDEN, 0)
+    found = Evaluation(status="failed", rows=rolling, golden_rows=golden, model=model, job_id=job_id)
     try:
         samples = read_samples(results)
     except RecordError as error:
         return found.model_copy(update={"error": str(error)})
-    scores = scores_of(samples, rows=rows, confidence=confidence)
+    scores = scores_of(of_set(samples, ROLLING), rows=rolling, confidence=confidence)
     if not any(score.n for score in scores.values()):
-        nothing = f"none of {rows} records could be scored"
+        nothing = f"none of {rolling} records could be scored"
         return found.model_copy(update={"scores": scores, "error": nothing})
-    return found.model_copy(update={"status": "complete", "scores": scores})
+    golden_scores = scores_of(of_set(samples, GOLDEN), rows=golden, confidence=confidence) if golden else {}
+    return found.model_copy(update={"status": "complete", "scores": scores, "golden_scores": golden_scores})
 
 
 def candidate_result(

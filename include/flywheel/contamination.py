@@ -32,7 +32,7 @@ def check_contamination(trained: EvalSet, evaluated: EvalSet, threshold: float |
     if threshold is not None:
         told = Told.of(np.concatenate([trained.signatures, evaluated.signatures]))
         count = len(trained.signatures)
-        near = int(near_any(told.part(np.s_[:count]), told.part(np.s_[count:]), threshold).sum())
+        near = int(near_any(told.part(slice(count)), told.part(slice(count, None)), threshold).sum())
     check = ContaminationCheck(
         train_conversations=len(np.unique(trained.conversations)),
         train_prompts=len(np.unique(trained.prompts)),

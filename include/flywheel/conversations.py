@@ -70,7 +70,7 @@ def _roots(pairs: list[tuple[int, int]]) -> dict[int, int]:
 
     def root(key: int) -> int:
         while (parent := parents.setdefault(key, key)) != key:
-            parents[key] = parents[parent] if parent in parents else parent
+            parents[key] = parents.get(parent, parent)
             key = parent
         return key
 

@@ -63,13 +63,13 @@ def curate(
     parts = parts_of(exported)
     found = Found(parts)
     verdicts = _Verdicts(found, split, workload_type)
-    summaries = [
-        ExportSummary.model_validate_json((part / export.SUMMARY).read_bytes()) for part in parts
-    ]
+    summaries = [ExportSummary.model_validate_json((part / export.SUMMARY).read_bytes()) for part in parts]
     counts = sum((Counter(summary.set_aside) for summary in summaries), Counter())
     examples: dict[str, list[str]] = {}
     for reason, where in chain.from_iterable(
-        ((reason, where) for where in named) for summary in summaries for reason, named in summary.examples.items()
+        ((reason, where) for where in named)
+        for summary in summaries
+        for reason, named in summary.examples.items()
     ):
         name_example(examples, reason, where)
     counts.update(verdicts.counts())
@@ -112,9 +112,7 @@ class _Verdicts:
         other_kind = "not_a_tool_call" if self.tool_calling else "not_a_text_answer"
         self._set_aside(other_kind, found.calls != self.tool_calling)
 
-        keys, first, sizes = np.unique(
-            found.conversations[self._kept], return_index=True, return_counts=True
-        )
+        keys, first, sizes = np.unique(found.conversations[self._kept], return_index=True, return_counts=True)
         signatures = found.conversation_signatures(keys, self._kept)
         stays = np.ones(len(keys), dtype=bool)
         if split.near_duplicate_similarity is not None:
@@ -184,7 +182,9 @@ def kept_conversations(folder: Path) -> KeptConversations:
         with (folder / CONVERSATIONS).open("rb") as file, np.load(file) as arrays:
             return KeptConversations(arrays["keys"], arrays["sizes"].astype(np.int64), arrays["signatures"])
     except FileNotFoundError as error:
-        raise RecordError(f"{folder / CONVERSATIONS} is not there. Run the stage that writes it first") from error
+        raise RecordError(
+            f"{folder / CONVERSATIONS} is not there. Run the stage that writes it first"
+        ) from error
 
 
 def index_entries(folder: Path) -> Iterator[dict[str, Any]]:
@@ -207,4 +207,6 @@ def kept_rows(exported: Path, folder: Path) -> Iterator[tuple[dict[str, Any], by
                 if entry is None or entry["part"] != number:
                     break
     if entry is not None:
-        raise RecordError(f"{exported} has no row {entry['row']} of part {entry['part']}. Export and curate again")
+        raise RecordError(
+            f"{exported} has no row {entry['row']} of part {entry['part']}. Export and curate again"
+        )

@@ -96,7 +96,9 @@ def build_datasets(
 
     origin = {"workload_id": workload_id, "client_id": client_id}
     with_tools = config.evaluation_config.shows_tools(workload_type)
-    golden = GoldenSet(registry, golden_settings(config, workload_type), run, window) if settings.golden else None
+    golden = (
+        GoldenSet(registry, golden_settings(config, workload_type), run, window) if settings.golden else None
+    )
     writer = SidesWriter(folder, sides, pool, origin, with_tools)
     written = writer.write(curation.kept_rows(exported, curated), golden)
     if not written[FILES["train"]].rows:

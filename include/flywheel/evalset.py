@@ -1,12 +1,33 @@
-"""Which conversations of the eval side make up the eval set."""
+"""The eval sets of a run: which conversations make up its own, and which records are in which set."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
+from include.flywheel.jsonl import read_lines
 from include.flywheel.split import fill
+
+#: The sets that an eval record can be in: the window's own, and the workload's golden one.
+ROLLING, GOLDEN = "rolling", "golden"
+
+
+def sets_of(row: object) -> list[str]:
+    """Return which eval sets a record is in, from its row; results from outside may have lost it: then it is rolling."""
+    sets = row.get("sets") if isinstance(row, dict) else None
+    return sets if isinstance(sets, list) else [ROLLING]
+
+
+def rows_by_set(eval_file: Path, limit: int) -> dict[str, int]:
+    """Count the records of each set among the first `limit` rows of an eval file: those that evaluations are asked."""
+    counts: Counter[str] = Counter()
+    for line in islice(read_lines(eval_file), limit):
+        counts.update(sets_of(orjson.loads(line)))
+    return dict(counts)
 
 
 class EvalSide:

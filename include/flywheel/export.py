@@ -122,7 +122,9 @@ def parts_of(folder: Path) -> list[Path]:
     """Return the folders of an export's parts, in the order of their records: itself, or those below it."""
     if (folder / SUMMARY).exists():
         return [folder]
-    return sorted((part for part in folder.iterdir() if (part / SUMMARY).exists()), key=lambda part: part.name)
+    return sorted(
+        (part for part in folder.iterdir() if (part / SUMMARY).exists()), key=lambda part: part.name
+    )
 
 
 def read_signatures(part: Path) -> Iterator[bytes]:

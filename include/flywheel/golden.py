@@ -9,6 +9,7 @@ import orjson
 
 from include.flywheel.config import FlywheelConfig
 from include.flywheel.config_types import WorkloadType
+from include.flywheel.evalset import GOLDEN
 from include.flywheel.jsonl import read_lines
 from include.flywheel.registry import Golden, Registry
 
@@ -58,7 +59,7 @@ class GoldenSet:
         if self._found:
             for record_id, row in self._registry.golden_rows(self._settings):
                 if record_id in self._unseen:
-                    yield record_id, orjson.dumps({**row, "sets": ["golden"]})
+                    yield record_id, orjson.dumps({**row, "sets": [GOLDEN]})
 
     def freeze(self, eval_file: Path) -> None:
         """Begin the golden set with the rows of the run's eval file, if there is none yet."""
@@ -66,9 +67,7 @@ class GoldenSet:
             return
         self.records = self._registry.write_golden(
             self._settings,
-            Golden(
-                created_by=self._run, window_start=self._window[0], window_end=self._window[1], records=0
-            ),
+            Golden(created_by=self._run, window_start=self._window[0], window_end=self._window[1], records=0),
             (_without_sets(orjson.loads(line)) for line in read_lines(eval_file)),
         )
 

@@ -4,7 +4,7 @@ Candidates are those that share two neighbouring components of their signatures,
 with a similarity of 0.85 this misses 1 in 10**18; whoever shares a band is then compared component by component.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,8 @@ class Told(NamedTuple):
         """Find out what all of them have in common."""
         return cls(signatures, common_components(signatures))
 
-    def part(self, which: np.ndarray) -> "Told":
-        """Return some of them, known by position or by a mask."""
+    def part(self, which: slice) -> "Told":
+        """Return some of them."""
         return Told(self.signatures[which], self.common[which])
 
 
@@ -63,7 +63,7 @@ def near_any(told: Told, others: Told, threshold: float) -> np.ndarray:
     return near
 
 
-def _bands(told: Told) -> list[tuple[np.ndarray, np.ndarray]]:
+def _bands(told: Told) -> list[tuple[Any, Any]]:
     """Return for each band its keys, and which of them tell something."""
     bands = []
     for first in range(0, COMPONENTS, _BAND):

@@ -3,16 +3,18 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from include.flywheel.compare import in_config_order
 from include.flywheel.config import FlywheelConfig
-from include.flywheel.curate import REASONS, CurationSummary
+from include.flywheel.curate import CurationSummary
 from include.flywheel.datasets import DatasetSummary
 from include.flywheel.evaluation import scores_asked
 from include.flywheel.export import ExportSummary
 from include.flywheel.jsonl import replacing, write_json
 from include.flywheel.recommend import bars_for, recommend, shown
-from include.flywheel.results import METHOD_OF, Candidate, Evaluation, Records, Report, ReportWindow
+from include.flywheel.rejections import REASONS, in_order
+from include.flywheel.results import METHOD_OF, Candidate, Evaluation, Labels, Records, Report, ReportWindow
 
 JSON_FILE = "report.json"
 MARKDOWN_FILE = "report.md"
@@ -46,15 +48,23 @@ def make_report(
         window=ReportWindow(start=exported.start, end=exported.end),
         records=Records(
             exported=curated.exported,
-            kept=curated.kept,
-            set_aside=curated.set_aside,
+            kept=dataset.train + dataset.validation + dataset.eval,
+            set_aside=in_order({**curated.set_aside, **dataset.set_aside}),
             train=dataset.train,
             validation=dataset.validation,
             eval=dataset.eval,
+            golden=dataset.golden,
+            golden_since=dataset.golden_since,
         ),
         candidates=ordered,
         recommendation=recommend(ordered, bars, config.recommendation.confidence),
         dataset=dataset.name,
+        labels=Labels(
+            conflicting_prompts=curated.conflicts.prompts,
+            conflicting_records=curated.conflicts.records,
+            ceiling=curated.conflicts.ceiling,
+        ),
+        contamination=dataset.contamination,
         bars=bars,
         confidence=config.recommendation.confidence,
         notes=[*config.notes(), *_data_notes(config, exported, dataset), *notes],
@@ -77,7 +87,8 @@ def markdown(report: Report, *, reproduce: str = "") -> str:
         "\n".join(f"- {_plain(reason)}" for reason in report.recommendation.reasons),
         "## Candidates",
         _legend(report),
-        _table(report),
+        _table(report, "scores"),
+        *_golden(report),
         "## Data",
         _data(report),
     ]
@@ -121,27 +132,46 @@ def _legend(report: Report) -> str:
     return f"Bar: {bars}. Each score is a mean over the scored eval records with its {report.confidence:.0%} interval."
 
 
-def _table(report: Report) -> str:
+def _golden(report: Report) -> list[str]:
+    """Return the scores on the golden set, unless it is this run's eval set."""
+    records = report.records
+    differ = any(
+        e.golden_scores not in ({}, e.scores) for c in report.candidates for e in c.evaluations.values()
+    )
+    if not differ:
+        return []
+    return [
+        "## Golden set",
+        f"The same candidates on the {records.golden} eval records of {records.golden_since}, which every run of this "
+        "workload evaluates: here runs can be compared with one another.",
+        _table(report, "golden_scores"),
+    ]
+
+
+def _table(report: Report, kind: Literal["scores", "golden_scores"]) -> str:
     lines = [
         "| candidate | GPUs | score | base | ICL | customized | GPU seconds |",
         "|---|---|---|---|---|---|---|",
     ]
     for candidate in report.candidates:
-        names = list(dict.fromkeys(n for e in candidate.evaluations.values() for n in e.scores)) or ["–"]
+        names = list(dict.fromkeys(n for e in candidate.evaluations.values() for n in getattr(e, kind))) or [
+            "–"
+        ]
         for position, name in enumerate(names):
-            cells = [_cell(candidate.evaluations.get(e, Evaluation()), name) for e in METHOD_OF]
+            cells = [_cell(candidate.evaluations.get(e, Evaluation()), name, kind) for e in METHOD_OF]
             head = (_plain(candidate.model), str(candidate.gpus)) if position == 0 else ("", "")
             cost = f"{candidate.gpu_seconds:.0f}" if position == 0 else ""
             lines.append(f"| {' | '.join([*head, name, *cells, cost])} |")
     return "\n".join(lines)
 
 
-def _cell(evaluation: Evaluation, name: str) -> str:
+def _cell(evaluation: Evaluation, name: str, kind: Literal["scores", "golden_scores"]) -> str:
     if evaluation.status == "not_run":
         return "–"
-    if evaluation.status != "complete" or name not in evaluation.scores:
+    scores = getattr(evaluation, kind)
+    if evaluation.status != "complete" or name not in scores:
         return evaluation.status if evaluation.status != "complete" else "–"
-    return shown(evaluation.scores[name])
+    return shown(scores[name])
 
 
 def _data(report: Report) -> str:
@@ -155,8 +185,25 @@ def _data(report: Report) -> str:
         f"- set aside: {records.exported - records.kept}",
     ]
     lines += [f"  - {name}: {count} ({REASONS.get(name, name)})" for name, count in records.set_aside.items()]
+    lines += _labels(report)
+    if (check := report.contamination) is not None:
+        lines.append(
+            f"- contamination: none. {check.train_conversations} conversations and {check.train_prompts} prompts of "
+            f"training and validation were compared with all {check.eval_conversations} conversations and "
+            f"{check.eval_prompts} prompts that this workload was ever evaluated on"
+        )
     lines.append(f"- dataset: `{report.dataset}`")
     return "\n".join(lines)
+
+
+def _labels(report: Report) -> list[str]:
+    if not report.labels or not report.labels.conflicting_prompts:
+        return []
+    return [
+        f"- conflicting labels: {report.labels.conflicting_prompts} prompt(s) were answered in more than one way, "
+        f"{report.labels.conflicting_records} records; whoever answers each in one way is right in at most "
+        f"{report.labels.ceiling:.1%} of all"
+    ]
 
 
 def _reproduce(report: Report, command: str) -> str:

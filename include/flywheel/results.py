@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from include.flywheel.config_types import WorkloadType
+from include.flywheel.contamination import ContaminationCheck
 
 Method = Literal["base", "icl", "customized"]
 METHOD_OF: dict[str, Method] = {"base-eval": "base", "icl-eval": "icl", "customized-eval": "customized"}
@@ -31,11 +32,17 @@ class Score(BaseModel):
 
 
 class Evaluation(BaseModel):
-    """One evaluation. `not_run`: not planned; `stopped`: ended by a person; `error` says what failed."""
+    """One evaluation. `not_run`: not planned; `stopped`: ended by a person; `error` says what failed.
+
+    `scores` are over the `rows` records of the window's own eval set, `golden_scores` over the `golden_rows` of the golden
+    set; a record of both counts in both.
+    """
 
     status: Literal["complete", "failed", "stopped", "not_run"] = "not_run"
     scores: dict[str, Score] = Field(default_factory=dict)
     rows: int = 0
+    golden_scores: dict[str, Score] = Field(default_factory=dict)
+    golden_rows: int = 0
     model: str | None = None
     job_id: str | None = None
     error: str | None = None
@@ -74,7 +81,10 @@ class Candidate(BaseModel):
 
 
 class Records(BaseModel):
-    """Where the records went: kept + all of set_aside = exported; train + validation + eval = kept."""
+    """Where the records went: kept + all of set_aside = exported; train + validation + eval = kept.
+
+    `golden` are the records of the golden set, from `golden_since`, a window; in the first run it is the eval set.
+    """
 
     exported: int
     kept: int
@@ -82,6 +92,16 @@ class Records(BaseModel):
     train: int
     validation: int
     eval: int
+    golden: int = 0
+    golden_since: str = ""
+
+
+class Labels(BaseModel):
+    """How much the production model contradicts itself, see `conflicts.Conflicts`; shares are of the kept records."""
+
+    conflicting_prompts: int
+    conflicting_records: int
+    ceiling: float
 
 
 class ReportWindow(BaseModel):
@@ -119,6 +139,8 @@ class Report(BaseModel):
     candidates: list[Candidate]
     recommendation: Recommendation
     dataset: str = ""
+    labels: Labels | None = None
+    contamination: ContaminationCheck | None = None
     bars: dict[str, float] = Field(default_factory=dict)
     confidence: float = 0.95
     notes: list[str] = Field(default_factory=list)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from include.flywheel.errors import RecordError
+from include.flywheel.evalset import sets_of
 from include.flywheel.evaluation import GENERIC_METRIC, TOOL_JUDGE_METRIC, TOOL_METRIC
 from include.flywheel.results import Score
 
@@ -43,6 +44,11 @@ def read_samples(path: Path) -> list[object]:
     if not isinstance(tasks, dict) or not all(isinstance(samples, list) for samples in tasks.values()):
         raise RecordError(f"{path} does not hold lists of samples by task. Download the results again")
     return [sample for samples in tasks.values() for sample in samples]
+
+
+def of_set(samples: Iterable[object], name: str) -> list[object]:
+    """Return the samples of the records of one eval set, told by the record's `sets`; one without them is `rolling`."""
+    return [sample for sample in samples if name in sets_of(_mapping(sample).get("item"))]
 
 
 def scores_of(samples: Iterable[object], *, rows: int, confidence: float = 0.95) -> dict[str, Score]:

@@ -11,7 +11,7 @@ from include.flywheel.config_sections import DataSplitConfig
 from include.flywheel.evalset import EvalSide, choose_eval_set
 from include.flywheel.near import Told, near_any
 from include.flywheel.registry import EvalSet, joined
-from include.flywheel.split import Side, split_conversations
+from include.flywheel.split import split_conversations
 
 
 class Sides:
@@ -28,19 +28,24 @@ class Sides:
         split = split_conversations(kept.keys, kept.sizes, settings, newest=newest)
         keys = list(names)
         eval_side = EvalSide(
-            curation.index_entries(curated), {keys[position]: position for position in split.eval_side.tolist()}
+            curation.index_entries(curated),
+            {keys[position]: position for position in split.eval_side.tolist()},
         )
         chosen = choose_eval_set(split.eval_side, kept.sizes, eval_side.tools, settings.eval_size)
         prompts = sorted({prompt for position in chosen.tolist() for prompt in eval_side.prompts[position]})
         #: What this run evaluates.
         self.evaluated = EvalSet(
-            kept.keys[chosen], np.array([int(p, 16) for p in prompts], dtype=np.uint64), kept.signatures[chosen]
+            kept.keys[chosen],
+            np.array([int(p, 16) for p in prompts], dtype=np.uint64),
+            kept.signatures[chosen],
         )
         self._kept = kept
         self._positions = names
         all_evaluated = joined([self.evaluated, earlier])
         self._prompts = set(all_evaluated.prompts.tolist())
-        self._verdicts = self._judge(split, chosen, earlier, all_evaluated, settings.near_duplicate_similarity)
+        self._verdicts = self._judge(
+            split, chosen, earlier, all_evaluated, settings.near_duplicate_similarity
+        )
 
     def _judge(
         self, split: Any, chosen: np.ndarray, earlier: EvalSet, evaluated: EvalSet, threshold: float | None
@@ -51,14 +56,14 @@ class Sides:
         verdicts[split.validation] = "validation"
         if threshold is not None:
             told = Told.of(np.concatenate([self._kept.signatures, evaluated.signatures]))
-            near = near_any(told.part(np.s_[: len(keys)]), told.part(np.s_[len(keys) :]), threshold)
+            near = near_any(told.part(slice(len(keys))), told.part(slice(len(keys), None)), threshold)
             verdicts[near] = "near_eval"
         verdicts[np.isin(keys, earlier.conversations)] = "evaluated_before"
         verdicts[split.eval_side] = "held_out"
         verdicts[chosen] = "eval"
         return verdicts.tolist()
 
-    def of(self, entry: Mapping[str, Any]) -> Side | str:
+    def of(self, entry: Mapping[str, Any]) -> str:
         """Return the side of a record, given by its index entry, or the reason why it is set aside."""
         verdict = self._verdicts[self._positions[entry["conversation"]]]
         if verdict in ("train", "validation") and int(entry["prompt"], 16) in self._prompts:

@@ -11,6 +11,7 @@ import orjson
 from pydantic import BaseModel
 
 from include.flywheel.chat import with_argument_texts
+from include.flywheel.evalset import GOLDEN, ROLLING
 from include.flywheel.export import name_example
 from include.flywheel.golden import GoldenSet
 from include.flywheel.icl import Example, ExamplePool
@@ -52,7 +53,7 @@ class SidesWriter:
     ) -> None:
         self._folder, self._sides, self._pool, self._origin = folder, sides, pool, origin
         self._with_tools = with_tools
-        self._on: dict[Side, set[str]] = {side: set() for side in FILES}
+        self._on: dict[str, set[str]] = {side: set() for side in FILES}
         self._prompts = bytearray()
         self.counts: Counter[str] = Counter()
         self.examples: dict[str, list[str]] = {}
@@ -67,7 +68,7 @@ class SidesWriter:
         """
         chosen = self._pool.chosen()
         with ExitStack() as stack:
-            out = {
+            out: dict[str, LineWriter] = {
                 side: stack.enter_context(line_writer(self._folder / path, hashed=True))
                 for side, path in FILES.items()
             }
@@ -94,11 +95,11 @@ class SidesWriter:
                 out["eval"].write(line)
         if golden:
             golden.freeze(self._folder / FILES["eval"])
-        return {FILES[side]: summary_of(file) for side, file in out.items()}
+        return {FILES[side]: summary_of(out[side]) for side in FILES}
 
     def conversations(self) -> dict[Side, int]:
         """Return how many conversations are on each side."""
-        return {side: len(names) for side, names in self._on.items()}
+        return {side: len(self._on[side]) for side in FILES}
 
     def trained(self) -> EvalSet:
         """Return the conversations and prompts that were written for training and validation."""
@@ -109,7 +110,7 @@ class SidesWriter:
         return EvalSet(keys, prompts, self._sides.signatures_of(keys))
 
     def _eval_line(self, entry: Mapping[str, Any], row: bytes, golden: GoldenSet | None) -> bytes:
-        sets = ["rolling", "golden"] if golden and golden.has(entry["id"]) else ["rolling"]
+        sets = [ROLLING, GOLDEN] if golden and golden.has(entry["id"]) else [ROLLING]
         return orjson.dumps({**eval_row(entry, orjson.loads(row)), **self._origin, "sets": sets})
 
 

@@ -52,7 +52,9 @@ class SignatureWriter:
 
     def flush(self) -> None:
         """Write the signatures of what was added; the last call must be this."""
-        signatures = signatures_of(np.array(self._words, dtype=np.uint64), np.array(self._counts, dtype=np.int64))
+        signatures = signatures_of(
+            np.array(self._words, dtype=np.uint64), np.array(self._counts, dtype=np.int64)
+        )
         self._file.write(signatures.tobytes())
         self._words, self._counts = [], []
 

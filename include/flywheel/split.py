@@ -102,7 +102,9 @@ def _side_length(ordered: np.ndarray, sizes: np.ndarray, eval_size: int) -> int:
     return min(max(length, 1), len(ordered) - 1)
 
 
-def _validation(rest: np.ndarray, keys: np.ndarray, sizes: np.ndarray, settings: DataSplitConfig) -> np.ndarray:
+def _validation(
+    rest: np.ndarray, keys: np.ndarray, sizes: np.ndarray, settings: DataSplitConfig
+) -> np.ndarray:
     order = rest[np.argsort(places(keys[rest], settings.random_seed, "validation"))]
     taken = fill(order, sizes, round(settings.val_ratio * int(sizes[rest].sum())))
     if len(taken) == len(rest):

@@ -6,13 +6,13 @@ from typing import Any
 
 from airflow.sdk import task
 
-from flywheel_tasks.run import Run, run_folder
+from flywheel_tasks.run import Run, history_folder, run_folder
 from flywheel_tasks.settings import flywheel_config, storage_path
 
 
 @task
 def export_logs(run: Run) -> dict[str, Any]:
-    """Copy the workload's records of the window into the run's folder."""
+    """Read the workload's records of the window into the run's folder."""
     from include.flywheel.export import export_logs
     from include.flywheel.logs.files import FileLogs
     from include.flywheel.records import parse_window
@@ -23,13 +23,14 @@ def export_logs(run: Run) -> dict[str, Any]:
         workload_id=run["workload_id"],
         window=parse_window(run["window_start"], run["window_end"]),
         folder=run_folder(run) / "export",
+        parse_arguments=flywheel_config().data_split_config.parse_function_arguments,
     )
     return summary.model_dump(mode="json")
 
 
 @task
 def curate_records(run: Run, exported: dict[str, Any]) -> dict[str, Any]:
-    """Keep the usable records, set the others aside with a reason each."""
+    """Decide which usable records are kept; the others are set aside with a reason each."""
     from include.flywheel.curate import curate
 
     config, folder = flywheel_config(), run_folder(run)
@@ -41,18 +42,22 @@ def curate_records(run: Run, exported: dict[str, Any]) -> dict[str, Any]:
 
 
 @task(multiple_outputs=True)
-def build_datasets(run: Run, curated: dict[str, Any]) -> dict[str, Any]:
+def build_datasets(run: Run, exported: dict[str, Any], curated: dict[str, Any]) -> dict[str, Any]:
     """Split by conversation, choose examples, write the dataset's files. Adds `local_files`: where each file is → its path."""
     from include.flywheel.datasets import build_datasets
 
     folder = run_folder(run)
     summary = build_datasets(
+        folder / "export",
         folder / "curated",
         folder / "dataset",
         config=flywheel_config(),
         client_id=run["client_id"],
         workload_id=run["workload_id"],
         workload_type=curated["workload_type"],
+        history=history_folder(run),
+        run=run["key"],
+        window=(exported["start"], exported["end"]),
     )
     local_files = {str(folder / "dataset" / path): path for path in summary.files}
     return {**summary.model_dump(mode="json"), "local_files": local_files}

@@ -150,7 +150,9 @@ class _Pieces:
 
     def _evaluation(self, name: str) -> Evaluation:
         from include.flywheel.compare import score_evaluation
+        from include.flywheel.evalset import rows_by_set
         from include.flywheel.evaluation import evaluated_rows
+        from include.flywheel.sides_writer import FILES
 
         config, group = flywheel_config(), name.replace("-", "_")
         fetched = self._xcom(f"{group}.results")
@@ -162,7 +164,10 @@ class _Pieces:
         customized = name == "customized-eval"
         return score_evaluation(
             storage_path(fetched["results"]),
-            rows=evaluated_rows(self.dataset["eval"], config.evaluation_for(self.nim)),
+            rows=rows_by_set(
+                run_folder(self.run) / "dataset" / FILES["eval"],
+                evaluated_rows(self.dataset["eval_rows"], config.evaluation_for(self.nim)),
+            ),
             model=self._xcom("submit_customization", "output_model") if customized else self.nim.name,
             job_id=fetched["job_id"],
             confidence=config.recommendation.confidence,

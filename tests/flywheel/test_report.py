@@ -70,7 +70,7 @@ def test_the_json_report_has_the_documented_shape(tmp_path: Path) -> None:
     assert data["window"] == {"start": "2025-10-01T00:00:00+00:00", "end": "2025-10-02T00:00:00+00:00"}
     assert data["records"] == {
         "exported": 200, "kept": 190, "set_aside": {"duplicate": 6, "no_answer": 4},
-        "train": 155, "validation": 15, "eval": 20,
+        "train": 155, "validation": 15, "eval": 20, "golden": 0, "golden_since": "",
     }  # fmt: skip
     small, large = data["candidates"]
     assert (small["model"], small["status"], large["status"]) == ("local/s", "complete", "failed")

@@ -131,20 +131,31 @@ def write_results(path: Path, samples: list[Any]) -> Path:
 
 def test_an_evaluation_without_a_single_score_failed(tmp_path: Path) -> None:
     path = write_results(tmp_path / "results.json", [similarity(None)])
-    found = score_evaluation(path, rows=1, model="m", job_id="eval-1", confidence=0.95)
+    found = score_evaluation(path, rows={"rolling": 1}, model="m", job_id="eval-1", confidence=0.95)
     assert (found.status, found.error) == ("failed", "none of 1 records could be scored")
 
 
 def test_an_evaluation_is_read_from_its_results(tmp_path: Path) -> None:
     path = write_results(tmp_path / "results.json", [similarity(7), similarity(9)])
-    found = score_evaluation(path, rows=2, model="m", job_id="eval-1", confidence=0.95)
+    found = score_evaluation(path, rows={"rolling": 2}, model="m", job_id="eval-1", confidence=0.95)
     assert (found.status, found.scores["similarity"].value, found.job_id) == ("complete", 8, "eval-1")
+
+
+def test_a_record_of_both_eval_sets_counts_in_both(tmp_path: Path) -> None:
+    samples = [similarity(4), similarity(6), similarity(10)]
+    for sample, sets in zip(samples, (["rolling"], ["rolling", "golden"], ["golden"]), strict=True):
+        sample["item"] = {"sets": sets}
+    path = write_results(tmp_path / "results.json", samples)
+    found = score_evaluation(path, rows={"rolling": 2, "golden": 3}, model="m", job_id="e", confidence=0.95)
+    assert (found.rows, found.scores["similarity"].value, found.scores["similarity"].unscored) == (2, 5, 0)
+    golden = found.golden_scores["similarity"]
+    assert (found.golden_rows, golden.value, golden.n, golden.unscored) == (3, 8, 2, 1)
 
 
 def test_results_that_cannot_be_read_fail_their_evaluation_alone(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     path.write_text('{"id": "x", "tasks": {}}')
-    found = score_evaluation(path, rows=2, model="m", job_id="eval-1", confidence=0.95)
+    found = score_evaluation(path, rows={"rolling": 2}, model="m", job_id="eval-1", confidence=0.95)
     assert (found.status, found.job_id) == ("failed", "eval-1")
     assert "Download the results again" in (found.error or "")
 
@@ -152,7 +163,7 @@ def test_results_that_cannot_be_read_fail_their_evaluation_alone(tmp_path: Path)
 def test_a_bare_nan_in_the_results_is_read_as_unscored(tmp_path: Path) -> None:
     path = write_results(tmp_path / "results.json", [similarity(math.nan), similarity(9)])
     assert "NaN" in path.read_text()
-    found = score_evaluation(path, rows=2, model="m", job_id="eval-1", confidence=0.95)
+    found = score_evaluation(path, rows={"rolling": 2}, model="m", job_id="eval-1", confidence=0.95)
     assert (found.scores["similarity"].n, found.scores["similarity"].unscored) == (1, 1)
 
 

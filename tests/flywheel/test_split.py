@@ -26,11 +26,16 @@ def split(count: int, size: int = 5, **changes: object) -> tuple[Split, np.ndarr
 
 def records_on(count: int, size: int = 5, **changes: object) -> Counter[str]:
     found, sizes = split(count, size, **changes)
-    chosen = choose_eval_set(found.eval_side, sizes, {p: {} for p in range(count)}, settings(**changes).eval_size)
+    chosen = choose_eval_set(
+        found.eval_side, sizes, {p: {} for p in range(count)}, settings(**changes).eval_size
+    )
     held = sizes[found.eval_side].sum() - sizes[chosen].sum()
     train = sizes.sum() - sizes[found.eval_side].sum() - sizes[found.validation].sum()
     return Counter(
-        eval=int(sizes[chosen].sum()), held_out=int(held), validation=int(sizes[found.validation].sum()), train=int(train)
+        eval=int(sizes[chosen].sum()),
+        held_out=int(held),
+        validation=int(sizes[found.validation].sum()),
+        train=int(train),
     )
 
 
@@ -88,7 +93,9 @@ def test_split_always_leaves_something_to_train_on(eval_size: int, val_ratio: fl
 
 def test_the_newest_conversations_are_evaluated_when_the_order_is_time() -> None:
     newest = np.arange(100.0)[::-1]
-    found = split_conversations(keys(100), np.full(100, 2), settings(eval_size=20, order="time"), newest=newest)
+    found = split_conversations(
+        keys(100), np.full(100, 2), settings(eval_size=20, order="time"), newest=newest
+    )
     assert sorted(found.eval_side.tolist()) == list(range(10))
 
 
@@ -105,7 +112,9 @@ def choose(tools: list[dict[str, int]], eval_size: int) -> list[int]:
 
 
 def test_a_rare_tool_is_evaluated_where_the_eval_side_has_it() -> None:
-    tools: list[dict[str, int]] = [{"often": 2}] * 50 + [{"rare": 1, "often": 1}] + [{"often": 2}] * 9 + [{"seldom": 2}]
+    tools: list[dict[str, int]] = (
+        [{"often": 2}] * 50 + [{"rare": 1, "often": 1}] + [{"often": 2}] * 9 + [{"seldom": 2}]
+    )
     chosen = choose(tools, 20)
     assert {50, 60} <= set(chosen)
     assert set(chosen) - {50, 60} == set(range(8))
