@@ -16,7 +16,7 @@ from include.flywheel.config import FlywheelConfig, parse_config
 from include.flywheel.curate import CurationSummary, curate
 from include.flywheel.datasets import DatasetSummary, build_datasets
 from include.flywheel.export import ExportSummary, export_logs
-from include.flywheel.logs.files import FileLogs
+from include.flywheel.logs.files import FileLogs, LogSource
 from include.flywheel.records import Window
 
 _BUFFER = 1 << 20
@@ -32,11 +32,13 @@ class Passed:
     seconds: dict[str, float]
 
 
-def take_path(log: Path, folder: Path, *, client_id: str, workload_id: str, config: FlywheelConfig) -> Passed:
-    """Export, curate and build what a log holds of one workload, all below `folder`, as the tasks of the DAG do."""
+def take_path(
+    source: LogSource, folder: Path, *, client_id: str, workload_id: str, config: FlywheelConfig
+) -> Passed:
+    """Export, curate and build what the logs hold of one workload, all below `folder`, as the tasks of the DAG do."""
     marks = [time.perf_counter()]
     exported = export_logs(
-        FileLogs(log),
+        source,
         client_id=client_id,
         workload_id=workload_id,
         window=Window(),
@@ -88,7 +90,9 @@ def main(which: str, log: Path, folder: Path, client_id: str, workload_id: str, 
         take_floor(log, folder)
         report(total=time.perf_counter() - start, cpu=cpu_seconds() - cpu)
         return
-    passed = take_path(log, folder, client_id=client_id, workload_id=workload_id, config=path_config(limit))
+    passed = take_path(
+        FileLogs(log), folder, client_id=client_id, workload_id=workload_id, config=path_config(limit)
+    )
     report(
         total=time.perf_counter() - start,
         cpu=cpu_seconds() - cpu,

@@ -4,7 +4,7 @@ import gzip
 import lzma
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Literal, cast
@@ -31,18 +31,17 @@ _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 
 
 def templates(kind: Kind, logs: Sequence[Path]) -> list[Template]:
-    """Return the templates of the workload with most records of this kind, oldest first.
-
-    Records with tools are of kind `tool`. They come from `logs` (JSON lines, plain, gzip or xz) or, where these have
-    none of the kind, from the sample logs, padded to the size of real ones.
-    """
-    found = _largest_workload(record for log in logs for record in _usable(log, kind))
-    if not found:
-        with TemporaryDirectory() as folder:
-            sample = Path(folder) / "sample.jsonl"
-            write_sample_logs(sample, conversations=600)
-            found = _largest_workload(_padded(record, kind) for record in _usable(sample, kind))
+    """Return the templates of a kind's records, oldest first; those of the sample are padded to the size of real ones."""
+    found = _largest_workload(kind, logs) or [_padded(record, kind) for record in _of_sample(kind)]
     return [Template.of(record) for record in sorted(found, key=lambda record: float(record["timestamp"]))]
+
+
+def sound_records(kind: Kind, logs: Sequence[Path]) -> list[Record]:
+    """Return the well-formed records of the workload that has most of this kind; `tool` are those that offer tools.
+
+    They come from `logs` (JSON lines, plain, gzip or xz) or, where these have none of the kind, from the sample logs.
+    """
+    return _largest_workload(kind, logs) or _of_sample(kind)
 
 
 def write_log(path: Path, some: Sequence[Template], count: int) -> int:
@@ -75,8 +74,15 @@ def _usable(log: Path, kind: Kind) -> Iterator[Record]:
                 yield record
 
 
-def _largest_workload(records: Iterable[Record]) -> list[Record]:
-    found = list(records)
+def _of_sample(kind: Kind) -> list[Record]:
+    with TemporaryDirectory() as folder:
+        sample = Path(folder) / "sample.jsonl"
+        write_sample_logs(sample, conversations=600)
+        return _largest_workload(kind, [sample])
+
+
+def _largest_workload(kind: Kind, logs: Sequence[Path]) -> list[Record]:
+    found = [record for log in logs for record in _usable(log, kind)]
     sizes = Counter((record["client_id"], record["workload_id"]) for record in found)
     if not sizes:
         return []
