@@ -1,0 +1,105 @@
+"""The data path, and the least that any path must do with the same bytes; each is also run as a process of its own.
+
+`python -m bench.data_path path|floor LOG FOLDER CLIENT WORKLOAD LIMIT` prints what it took as JSON.
+"""
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from bench.child import cpu_seconds, report
+from include.flywheel.config import FlywheelConfig, parse_config
+from include.flywheel.curate import CurationSummary, curate
+from include.flywheel.datasets import DatasetSummary, build_datasets
+from include.flywheel.export import ExportSummary, export_logs
+from include.flywheel.logs.files import FileLogs, LogSource
+from include.flywheel.records import Window
+
+_BUFFER = 1 << 20
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What the three stages said, and the seconds that each took, by its name."""
+
+    exported: ExportSummary
+    curated: CurationSummary
+    dataset: DatasetSummary
+    seconds: dict[str, float]
+
+
+def take_path(
+    source: LogSource, folder: Path, *, client_id: str, workload_id: str, config: FlywheelConfig
+) -> Passed:
+    """Export, curate and build what the logs hold of one workload, all below `folder`, as the tasks of the DAG do."""
+    marks = [time.perf_counter()]
+    exported = export_logs(
+        source,
+        client_id=client_id,
+        workload_id=workload_id,
+        window=Window(),
+        folder=folder / "export",
+    )
+    marks.append(time.perf_counter())
+    curated = curate(folder / "export", folder / "curated", split=config.data_split_config)
+    marks.append(time.perf_counter())
+    dataset = build_datasets(
+        folder / "curated",
+        folder / "dataset",
+        config=config,
+        client_id=client_id,
+        workload_id=workload_id,
+        workload_type=curated.workload_type,
+    )
+    marks.append(time.perf_counter())
+    names = ("export", "curate", "datasets")
+    return Passed(exported, curated, dataset, {name: marks[i + 1] - marks[i] for i, name in enumerate(names)})
+
+
+def path_config(limit: int, eval_size: int = 100) -> FlywheelConfig:
+    """Return the settings that are measured: the defaults, one candidate, no record left out for the limit."""
+    return parse_config(
+        {
+            "nims": [{"model_name": "bench/candidate", "context_length": 32768}],
+            "data_split_config": {"eval_size": eval_size, "limit": limit, "min_total_records": 0},
+        },
+        source="bench",
+    )
+
+
+def take_floor(log: Path, folder: Path) -> None:
+    """Read, parse, serialise and write every line."""
+    with log.open("rb", buffering=_BUFFER) as lines, (folder / "floor.jsonl").open("wb", _BUFFER) as out:
+        for line in lines:
+            out.write(orjson.dumps(orjson.loads(line)))
+            out.write(b"\n")
+
+
+def main(which: str, log: Path, folder: Path, client_id: str, workload_id: str, limit: int) -> None:
+    """Measure one of the two with the log in the page cache and nothing else waiting to be written."""
+    with log.open("rb", buffering=0) as file:
+        while file.read(_BUFFER):
+            pass
+    os.sync()
+    start, cpu = time.perf_counter(), cpu_seconds()
+    if which == "floor":
+        take_floor(log, folder)
+        report(total=time.perf_counter() - start, cpu=cpu_seconds() - cpu)
+        return
+    passed = take_path(
+        FileLogs(log), folder, client_id=client_id, workload_id=workload_id, config=path_config(limit)
+    )
+    report(
+        total=time.perf_counter() - start,
+        cpu=cpu_seconds() - cpu,
+        seconds=passed.seconds,
+        kept=passed.curated.kept,
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], sys.argv[5], int(sys.argv[6]))
