@@ -20,6 +20,7 @@ from include.flywheel.logs.files import FileLogs, LogSource
 from include.flywheel.records import Window
 
 _BUFFER = 1 << 20
+_ALL = Window()
 
 
 @dataclass(frozen=True)
@@ -33,27 +34,41 @@ class Passed:
 
 
 def take_path(
-    source: LogSource, folder: Path, *, client_id: str, workload_id: str, config: FlywheelConfig
+    source: LogSource,
+    folder: Path,
+    *,
+    client_id: str,
+    workload_id: str,
+    config: FlywheelConfig,
+    window: Window = _ALL,
+    history: Path | None = None,
 ) -> Passed:
-    """Export, curate and build what the logs hold of one workload, all below `folder`, as the tasks of the DAG do."""
+    """Export, curate and build what the logs hold of one workload, all below `folder`, as the tasks of the DAG do.
+
+    `history` is shared by the runs of a workload; without it this run has no earlier ones.
+    """
     marks = [time.perf_counter()]
     exported = export_logs(
         source,
         client_id=client_id,
         workload_id=workload_id,
-        window=Window(),
+        window=window,
         folder=folder / "export",
     )
     marks.append(time.perf_counter())
     curated = curate(folder / "export", folder / "curated", split=config.data_split_config)
     marks.append(time.perf_counter())
     dataset = build_datasets(
+        folder / "export",
         folder / "curated",
         folder / "dataset",
         config=config,
         client_id=client_id,
         workload_id=workload_id,
         workload_type=curated.workload_type,
+        history=history or folder / "history",
+        run=folder.name,
+        window=(exported.start, exported.end),
     )
     marks.append(time.perf_counter())
     names = ("export", "curate", "datasets")
