@@ -3,7 +3,7 @@
 One turn: export a window of logs, curate a dataset, train and evaluate every candidate, compare, recommend.
 
 ```text
-logs ─ export(window) ─ curate ─ split, ICL ─ upload ─┐
+logs ─ export(window) ─ curate ─ split ─ ICL ─ upload ─┐
                                                       ├─ per candidate: train → deploy → evaluate three times → release
    preflight (before anything is spent) ──────────────┘                      compare → report → the run is judged
 ```
@@ -25,7 +25,7 @@ from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryActi
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from flywheel_tasks.candidate import plan_candidate
-from flywheel_tasks.data import build_datasets, curate_records, export_logs
+from flywheel_tasks.data import add_examples, build_datasets, curate_records, export_logs
 from flywheel_tasks.failures import note_failure
 from flywheel_tasks.outcome import close_run, compare, write_report
 from flywheel_tasks.preflight import preflight
@@ -90,7 +90,8 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
         checked, run = preflight(), open_run()
         exported = export_logs(run)
         curated = curate_records(run, exported)
-        dataset = build_datasets(run, curated)
+        split = build_datasets(run, curated)
+        dataset = add_examples(run, split)
         uploaded = NemoDatasetUploadOperator(
             task_id="upload_dataset",
             namespace=NMP.nmp_namespace,

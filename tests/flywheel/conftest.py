@@ -4,16 +4,34 @@ from typing import Any
 
 import pytest
 
+from include.flywheel.config import FlywheelConfig, WorkloadType
 from include.flywheel.curate import CurationSummary, curate
-from include.flywheel.datasets import DatasetSummary, build_datasets
+from include.flywheel.datasets import build_datasets
 from include.flywheel.export import ExportSummary, export_logs
+from include.flywheel.icl_files import add_examples
 from include.flywheel.logs.files import FileLogs
+from include.flywheel.manifest import DatasetSummary
 from include.flywheel.records import Window
 from tests.flywheel.samples import CLIENT, WORKLOAD, config, write_logs
 
 Export = Callable[..., ExportSummary]
 Curate = Callable[..., CurationSummary]
 Build = Callable[..., DatasetSummary]
+
+
+def build_all(
+    curated: Path, folder: Path, settings: FlywheelConfig, workload_type: WorkloadType
+) -> DatasetSummary:
+    """Build a dataset with its examples, as two tasks do."""
+    split = build_datasets(
+        curated,
+        folder,
+        config=settings,
+        client_id=CLIENT,
+        workload_id=WORKLOAD,
+        workload_type=workload_type,
+    )
+    return add_examples(folder, split, config=settings, client_id=CLIENT, workload_id=WORKLOAD)
 
 
 @pytest.fixture
@@ -53,13 +71,6 @@ def built(tmp_path: Path, curated: Curate) -> Build:
 
     def run(records: list[Any], *, folder: str = "dataset", **split: Any) -> DatasetSummary:
         summary = curated(records, **split)
-        return build_datasets(
-            tmp_path / "curated",
-            tmp_path / folder,
-            config=config(**split),
-            client_id=CLIENT,
-            workload_id=WORKLOAD,
-            workload_type=summary.workload_type,
-        )
+        return build_all(tmp_path / "curated", tmp_path / folder, config(**split), summary.workload_type)
 
     return run
