@@ -4,8 +4,8 @@ One turn: export a window of logs, curate a dataset, train and evaluate every ca
 
 ```text
 logs ─ export(window) ─ curate ─ split ─ ICL ─ upload ─┐
-                                                      ├─ per candidate: train → deploy → evaluate three times → release
-   preflight (before anything is spent) ──────────────┘                      compare → report → the run is judged
+                                                       ├─ per candidate: train → deploy → evaluate three times → release
+   preflight (before anything is spent) ───────────────┘                     compare → report → the run is judged
 ```
 
 A candidate trains with no NIM up; then one deployment serves its evaluations; then it is released, whatever happened. A candidate
