@@ -14,9 +14,11 @@ import orjson
 from bench.child import cpu_seconds, report
 from include.flywheel.config import FlywheelConfig, parse_config
 from include.flywheel.curate import CurationSummary, curate
-from include.flywheel.datasets import DatasetSummary, build_datasets
+from include.flywheel.datasets import build_datasets
 from include.flywheel.export import ExportSummary, export_logs
+from include.flywheel.icl_files import add_examples
 from include.flywheel.logs.files import FileLogs, LogSource
+from include.flywheel.manifest import DatasetSummary
 from include.flywheel.records import Window
 
 _BUFFER = 1 << 20
@@ -58,7 +60,7 @@ def take_path(
     marks.append(time.perf_counter())
     curated = curate(folder / "export", folder / "curated", split=config.data_split_config)
     marks.append(time.perf_counter())
-    dataset = build_datasets(
+    split = build_datasets(
         folder / "export",
         folder / "curated",
         folder / "dataset",
@@ -69,6 +71,9 @@ def take_path(
         history=history or folder / "history",
         run=folder.name,
         window=(exported.start, exported.end),
+    )
+    dataset = add_examples(
+        folder / "dataset", split, config=config, client_id=client_id, workload_id=workload_id
     )
     marks.append(time.perf_counter())
     names = ("export", "curate", "datasets")

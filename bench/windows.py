@@ -100,7 +100,8 @@ def workloads_of(log: Path) -> list[tuple[str, str, float, float]]:
 
 def examine(log: Path, folder: Path) -> tuple[list[list[str]], dict[str, Target]]:
     """Return the table's rows of a log, and what of it is judged."""
-    rows, targets = [], {}
+    rows: list[list[str]] = []
+    targets: dict[str, Target] = {}
     for client_id, workload_id, first, last in workloads_of(log):
         workload = Workload(log, client_id, workload_id, folder / workload_id)
         start, end = (datetime.fromtimestamp(moment, UTC) for moment in (first, last + 1))
@@ -141,7 +142,9 @@ def _backfill(workload: Workload, start: datetime, end: datetime) -> tuple[int, 
     return contaminated, failed
 
 
-def _row(workload_id: str, passed: Passed, before: Passed, moved: int, contaminated: int, failed: int) -> list[str]:
+def _row(
+    workload_id: str, passed: Passed, before: Passed, moved: int, contaminated: int, failed: int
+) -> list[str]:
     exported, dataset = passed.curated.exported, passed.dataset
     left_out = {**passed.curated.set_aside, **dataset.set_aside}
     reasons = ", ".join(f"{name} {count / exported:.2%}" for name, count in left_out.items()) or "none"
@@ -158,9 +161,7 @@ def _row(workload_id: str, passed: Passed, before: Passed, moved: int, contamina
     ]
 
 
-_COLUMNS = (
-    "workload;records;kept;set aside;train / validation / eval;golden;moved by a day more;windows contaminated;ceiling"
-)
+_COLUMNS = "workload;records;kept;set aside;train / validation / eval;golden;moved by a day more;windows contaminated;ceiling"
 
 
 def main() -> int:

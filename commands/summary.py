@@ -87,6 +87,7 @@ def print_stage_times(console: Console, tasks: list[dict[str, Any]], total: floa
             "export_logs",
             "curate_records",
             "build_datasets",
+            "add_examples",
             "upload_dataset",
         ),
         "training": ("create_config", "submit_customization", "wait_customization"),

@@ -3,9 +3,9 @@
 One turn: export a window of logs, curate a dataset, train and evaluate every candidate, compare, recommend.
 
 ```text
-logs ─ export(window) ─ curate ─ split, ICL ─ upload ─┐
-                                                      ├─ per candidate: train → deploy → evaluate three times → release
-   preflight (before anything is spent) ──────────────┘                      compare → report → the run is judged
+logs ─ export(window) ─ curate ─ split ─ ICL ─ upload ─┐
+                                                       ├─ per candidate: train → deploy → evaluate three times → release
+   preflight (before anything is spent) ───────────────┘                     compare → report → the run is judged
 ```
 
 A candidate trains with no NIM up; then one deployment serves its evaluations; then it is released, whatever happened. A candidate
@@ -25,7 +25,7 @@ from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryActi
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from flywheel_tasks.candidate import plan_candidate
-from flywheel_tasks.data import build_datasets, curate_records, export_logs
+from flywheel_tasks.data import add_examples, build_datasets, curate_records, export_logs
 from flywheel_tasks.failures import note_failure
 from flywheel_tasks.outcome import close_run, compare, write_report
 from flywheel_tasks.preflight import preflight
@@ -90,7 +90,7 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
         checked, run = preflight(), open_run()
         exported = export_logs(run)
         curated = curate_records(run, exported)
-        dataset = build_datasets(run, exported, curated)
+        dataset = add_examples(run, build_datasets(run, exported, curated))
         uploaded = NemoDatasetUploadOperator(
             task_id="upload_dataset",
             namespace=NMP.nmp_namespace,

@@ -31,6 +31,7 @@ class LineWriter:
         self._held.append(line)
         self._held_bytes += len(line) + 1
         self.rows += 1
+        self.bytes += len(line) + 1
         if self._held_bytes >= BUFFER_BYTES:
             self.flush()
 
@@ -41,7 +42,6 @@ class LineWriter:
             self._file.write(block)
             if self._sha256:
                 self._sha256.update(block)
-            self.bytes += len(block)
             self._held, self._held_bytes = [], 0
 
     @property

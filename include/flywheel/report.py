@@ -8,10 +8,10 @@ from typing import Literal
 from include.flywheel.compare import in_config_order
 from include.flywheel.config import FlywheelConfig
 from include.flywheel.curate import CurationSummary
-from include.flywheel.datasets import DatasetSummary
 from include.flywheel.evaluation import scores_asked
 from include.flywheel.export import ExportSummary
 from include.flywheel.jsonl import replacing, write_json
+from include.flywheel.manifest import DatasetSummary
 from include.flywheel.recommend import bars_for, recommend, shown
 from include.flywheel.rejections import REASONS, in_order
 from include.flywheel.results import METHOD_OF, Candidate, Evaluation, Labels, Records, Report, ReportWindow

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import orjson
-from pydantic import BaseModel
 
+from include.flywheel import training_rows
 from include.flywheel.chat import with_argument_texts
 from include.flywheel.evalset import GOLDEN, ROLLING
 from include.flywheel.export import name_example
 from include.flywheel.golden import GoldenSet
-from include.flywheel.icl import Example, ExamplePool
 from include.flywheel.jsonl import LineWriter, MixedLines, line_writer
+from include.flywheel.manifest import FileSummary
 from include.flywheel.registry import EvalSet
 from include.flywheel.sides import Sides
 from include.flywheel.split import Side
@@ -28,30 +28,15 @@ FILES: dict[Side, str] = {
 }
 
 
-class FileSummary(BaseModel):
-    """One file of the dataset."""
-
-    rows: int
-    bytes: int
-    sha256: str
-
-
-def summary_of(written: LineWriter) -> FileSummary:
-    """Return the summary of a file that is complete."""
-    return FileSummary(rows=written.rows, bytes=written.bytes, sha256=written.sha256)
-
-
 class SidesWriter:
-    """Writes train, validation and eval in one pass; only eval records and examples are parsed.
+    """Writes train, validation and eval in one pass; only eval records are parsed.
 
     Training shows tools exactly when the evaluation does: otherwise the two prompts would differ. `counts` is by side, and
     by reason for what is set aside; `examples` says where the first few of each reason stand in the logs.
     """
 
-    def __init__(
-        self, folder: Path, sides: Sides, pool: ExamplePool, origin: Mapping[str, str], with_tools: bool
-    ) -> None:
-        self._folder, self._sides, self._pool, self._origin = folder, sides, pool, origin
+    def __init__(self, folder: Path, sides: Sides, *, origin: Mapping[str, str], with_tools: bool) -> None:
+        self._folder, self._sides, self._origin = folder, sides, origin
         self._with_tools = with_tools
         self._on: dict[str, set[str]] = {side: set() for side in FILES}
         self._prompts = bytearray()
@@ -66,12 +51,12 @@ class SidesWriter:
         The eval records are mixed, the same way in every run: evaluations that are asked only the first of them are asked
         a sample, not the oldest. The golden set's records are among them, or it begins with these ones.
         """
-        chosen = self._pool.chosen()
         with ExitStack() as stack:
             out: dict[str, LineWriter] = {
                 side: stack.enter_context(line_writer(self._folder / path, hashed=True))
                 for side, path in FILES.items()
             }
+            index = stack.enter_context(line_writer(self._folder / training_rows.INDEX))
             mixed = stack.enter_context(MixedLines())
             for entry, row in rows:
                 side = self._sides.of(entry)
@@ -83,9 +68,11 @@ class SidesWriter:
                     self._on[side].add(entry["conversation"])
                     self._prompts += bytes.fromhex(entry["prompt"])
                     cut = entry["tools_at"] and not self._with_tools
-                    out[side].write(row[: entry["tools_at"]] + b"}" if cut else row)
-                    if entry["id"] in chosen:
-                        self._pool.add(Example.of(entry["id"], orjson.loads(row)["messages"]))
+                    line = row[: entry["tools_at"]] + b"}" if cut else row
+                    if side == "train":
+                        at = out[side].bytes
+                        index.write(training_rows.index_line(entry["id"], entry["tools"], at, len(line)))
+                    out[side].write(line)
                 else:
                     name_example(self.examples, side, entry["where"])
             if golden:
@@ -95,7 +82,7 @@ class SidesWriter:
                 out["eval"].write(line)
         if golden:
             golden.freeze(self._folder / FILES["eval"])
-        return {FILES[side]: summary_of(out[side]) for side in FILES}
+        return {FILES[side]: FileSummary.of(out[side]) for side in FILES}
 
     def conversations(self) -> dict[Side, int]:
         """Return how many conversations are on each side."""

@@ -41,9 +41,9 @@ def curate_records(run: Run, exported: dict[str, Any]) -> dict[str, Any]:
     return summary.model_dump(mode="json")
 
 
-@task(multiple_outputs=True)
+@task
 def build_datasets(run: Run, exported: dict[str, Any], curated: dict[str, Any]) -> dict[str, Any]:
-    """Split by conversation, choose examples, write the dataset's files. Adds `local_files`: where each file is → its path."""
+    """Split by conversation and write each side's file."""
     from include.flywheel.datasets import build_datasets
 
     folder = run_folder(run)
@@ -59,5 +59,22 @@ def build_datasets(run: Run, exported: dict[str, Any], curated: dict[str, Any]) 
         run=run["key"],
         window=(exported["start"], exported["end"]),
     )
-    local_files = {str(folder / "dataset" / path): path for path in summary.files}
+    return summary.model_dump(mode="json")
+
+
+@task(multiple_outputs=True)
+def add_examples(run: Run, split: dict[str, Any]) -> dict[str, Any]:
+    """Write the prompts with examples, and name the dataset. Adds `local_files`: where each file is → its path."""
+    from include.flywheel.icl_files import add_examples
+    from include.flywheel.manifest import SplitSummary
+
+    folder = run_folder(run) / "dataset"
+    summary = add_examples(
+        folder,
+        SplitSummary(**split),
+        config=flywheel_config(),
+        client_id=run["client_id"],
+        workload_id=run["workload_id"],
+    )
+    local_files = {str(folder / path): path for path in summary.files}
     return {**summary.model_dump(mode="json"), "local_files": local_files}

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 @task(trigger_rule="all_done")
 def compare(ti: Any = None) -> list[dict[str, Any]]:
     """Put together what became of each chosen candidate, failed ones included. Skipped when there was no dataset."""
-    run, dataset = ti.xcom_pull(task_ids="open_run"), ti.xcom_pull(task_ids="build_datasets")
+    run, dataset = ti.xcom_pull(task_ids="open_run"), ti.xcom_pull(task_ids="add_examples")
     states = task_states(ti)
     if states.get("upload_dataset") != "success":
         raise AirflowSkipException("There is no dataset, so no candidate ran")
@@ -39,8 +39,8 @@ def compare(ti: Any = None) -> list[dict[str, Any]]:
 def write_report(candidates: list[dict[str, Any]], ti: Any = None) -> dict[str, Any]:
     """Write report.json and report.md; return their paths and the verdict."""
     from include.flywheel.curate import CurationSummary
-    from include.flywheel.datasets import DatasetSummary
     from include.flywheel.export import ExportSummary
+    from include.flywheel.manifest import DatasetSummary
     from include.flywheel.report import make_report, verdict, write_report
 
     run: Run = ti.xcom_pull(task_ids="open_run")
@@ -52,7 +52,7 @@ def write_report(candidates: list[dict[str, Any]], ti: Any = None) -> dict[str, 
         workload_id=run["workload_id"],
         exported=ExportSummary(**ti.xcom_pull(task_ids="export_logs")),
         curated=CurationSummary(**ti.xcom_pull(task_ids="curate_records")),
-        dataset=DatasetSummary(**ti.xcom_pull(task_ids="build_datasets")),
+        dataset=DatasetSummary(**ti.xcom_pull(task_ids="add_examples")),
         candidates=[Candidate(**candidate) for candidate in candidates],
     )
     json_path, markdown_path = write_report(report, run_folder(run), reproduce=_command(run))

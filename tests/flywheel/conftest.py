@@ -4,16 +4,37 @@ from typing import Any
 
 import pytest
 
+from include.flywheel.config import FlywheelConfig, WorkloadType
 from include.flywheel.curate import CurationSummary, curate
-from include.flywheel.datasets import DatasetSummary, build_datasets
+from include.flywheel.datasets import build_datasets
 from include.flywheel.export import ExportSummary, export_logs
+from include.flywheel.icl_files import add_examples
 from include.flywheel.logs.files import FileLogs
+from include.flywheel.manifest import DatasetSummary
 from include.flywheel.records import Window
 from tests.flywheel.samples import CLIENT, WORKLOAD, config, write_logs
 
 Export = Callable[..., ExportSummary]
 Curate = Callable[..., CurationSummary]
 Build = Callable[..., DatasetSummary]
+
+
+def build_all(
+    root: Path, folder: str, settings: FlywheelConfig, workload_type: WorkloadType, *, run: str = "run-1"
+) -> DatasetSummary:
+    """Build a dataset with its examples, as two tasks do, of what was exported and curated below `root`."""
+    split = build_datasets(
+        root / "exported",
+        root / "curated",
+        root / folder,
+        config=settings,
+        client_id=CLIENT,
+        workload_id=WORKLOAD,
+        workload_type=workload_type,
+        history=root / "history",
+        run=run,
+    )
+    return add_examples(root / folder, split, config=settings, client_id=CLIENT, workload_id=WORKLOAD)
 
 
 @pytest.fixture
@@ -58,16 +79,6 @@ def built(tmp_path: Path, curated: Curate) -> Build:
         records: list[Any], *, folder: str = "dataset", run: str = "run-1", **split: Any
     ) -> DatasetSummary:
         summary = curated(records, **split)
-        return build_datasets(
-            tmp_path / "exported",
-            tmp_path / "curated",
-            tmp_path / folder,
-            config=config(**split),
-            client_id=CLIENT,
-            workload_id=WORKLOAD,
-            workload_type=summary.workload_type,
-            history=tmp_path / "history",
-            run=run,
-        )
+        return build_all(tmp_path, folder, config(**split), summary.workload_type, run=run)
 
     return build

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from include.flywheel.config import parse_config
-from include.flywheel.datasets import build_datasets, icl_file
+from include.flywheel.datasets import build_datasets
 from include.flywheel.errors import NotEnoughRecordsError, RecordError
-from tests.flywheel.conftest import Build, Curate
+from include.flywheel.icl_files import add_examples, icl_file
+from include.flywheel.manifest import SplitSummary
+from include.flywheel.training_rows import TrainingRows
+from tests.flywheel.conftest import Build, Curate, build_all
 from tests.flywheel.samples import (
     CLIENT,
     DAY_ONE,
@@ -182,17 +185,8 @@ def test_one_context_file_is_made_for_each_context_length(tmp_path: Path, curate
     nims = [{"model_name": f"m/{i}", "context_length": c} for i, c in enumerate((4096, 8192, 8192, 999999))]
     data = {"nims": nims, "data_split_config": {"eval_size": 10, "min_total_records": 0}}
     icl = {"max_context_length": 16384, "reserved_tokens": 512}
-    summary = build_datasets(
-        tmp_path / "exported",
-        tmp_path / "curated",
-        tmp_path / "dataset",
-        config=parse_config({**data, "icl_config": icl}, source="x"),
-        client_id=CLIENT,
-        workload_id=WORKLOAD,
-        workload_type="tool_calling",
-        history=tmp_path / "history",
-        run="run-1",
-    )
+    settings = parse_config({**data, "icl_config": icl}, source="x")
+    summary = build_all(tmp_path, "dataset", settings, "tool_calling")
     assert sorted(summary.icl) == [4096, 8192, 16384]
     assert {p.name for p in (tmp_path / "dataset/testing").iterdir()} == {
         "eval.jsonl", "icl-4096.jsonl", "icl-8192.jsonl", "icl-16384.jsonl"
@@ -218,3 +212,25 @@ def test_a_stage_without_its_predecessor_says_so(tmp_path: Path) -> None:
             history=tmp_path / "history",
             run="run-1",
         )
+
+
+def test_examples_without_their_dataset_say_so(tmp_path: Path, built: Build) -> None:
+    summary = built(tool_log())
+    split = SplitSummary(**summary.model_dump(include=set(SplitSummary.model_fields)))
+    (tmp_path / "dataset/training_index.jsonl").unlink()
+    with pytest.raises(RecordError, match="Run the stage that writes it first"):
+        add_examples(tmp_path / "dataset", split, config=config(), client_id=CLIENT, workload_id=WORKLOAD)
+
+
+def test_every_training_row_is_found_again_by_the_index(tmp_path: Path, built: Build) -> None:
+    built(tool_log())
+    rows = TrainingRows(tmp_path / "dataset/training_index.jsonl", tmp_path / "dataset/training/train.jsonl")
+    found = list(rows.read(range(len(rows))))
+    assert [row for _, row in found] == read_rows(tmp_path / "dataset/training/train.jsonl")
+    assert [row["messages"][-1]["tool_calls"][0]["function"]["name"] for _, row in found] == rows.tools
+
+
+def test_the_index_of_training_rows_is_not_uploaded(tmp_path: Path, built: Build) -> None:
+    summary = built(tool_log())
+    assert (tmp_path / "dataset/training_index.jsonl").exists()
+    assert all(path.split("/")[0] in ("training", "validation", "testing") for path in summary.files)

@@ -178,6 +178,9 @@ def test_contamination_fails_the_run() -> None:
 
 
 def test_when_nothing_is_left_to_train_on_the_numbers_are_said(built: Build) -> None:
-    with pytest.raises(NotEnoughRecordsError, match=r"none of 16 kept records .* evaluated_before"):
+    def build_all_seeds() -> None:
         for seed in range(20):
             built(log(range(4)), run=f"run-{seed}", eval_size=8, val_ratio=0, random_seed=seed)
+
+    with pytest.raises(NotEnoughRecordsError, match=r"none of 16 kept records .* evaluated_before"):
+        build_all_seeds()

@@ -6,8 +6,8 @@ from typing import Any
 from include.flywheel.compare import candidate_result
 from include.flywheel.config import parse_config
 from include.flywheel.curate import CurationSummary
-from include.flywheel.datasets import DatasetSummary
 from include.flywheel.export import ExportSummary
+from include.flywheel.manifest import DatasetSummary
 from include.flywheel.report import make_report, markdown, write_report
 from include.flywheel.results import Customization, Evaluation, Report
 from include.flywheel.scores import score_of
