@@ -22,6 +22,7 @@ STAGES = {
     "open_run": "opening the run",
     "export_logs": "exporting logs",
     "curate_records": "curating records",
+    "measure_drift": "comparing with earlier windows",
     "build_datasets": "splitting, choosing examples",
     "upload_dataset": "uploading the dataset",
     "submit_customization": "submitting training",

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from include.flywheel.config_types import WorkloadType
+from include.flywheel.drift.result import Drift
 
 Method = Literal["base", "icl", "customized"]
 METHOD_OF: dict[str, Method] = {"base-eval": "base", "icl-eval": "icl", "customized-eval": "customized"}
@@ -121,4 +122,5 @@ class Report(BaseModel):
     dataset: str = ""
     bars: dict[str, float] = Field(default_factory=dict)
     confidence: float = 0.95
+    drift: Drift | None = None
     notes: list[str] = Field(default_factory=list)

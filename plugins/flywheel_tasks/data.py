@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import task
 
-from flywheel_tasks.run import Run, run_folder
+from flywheel_tasks.run import Run, history_folder, run_folder
 from flywheel_tasks.settings import flywheel_config, storage_path
 
 
@@ -38,6 +38,25 @@ def curate_records(run: Run, exported: dict[str, Any]) -> dict[str, Any]:
         folder / "export", folder / "curated", split=config.data_split_config, workload_type=workload_type
     )
     return summary.model_dump(mode="json")
+
+
+@task
+def measure_drift(run: Run, exported: dict[str, Any], curated: dict[str, Any]) -> dict[str, Any]:
+    """Compare the window with earlier ones and keep its statistics for later ones. `curated` only comes first."""
+    from include.flywheel.drift.measure import DRIFT_FILE, measure_drift
+
+    folder = run_folder(run)
+    drift = measure_drift(
+        folder / "curated",
+        client_id=run["client_id"],
+        workload_id=run["workload_id"],
+        start=exported["start"],
+        end=exported["end"],
+        history=history_folder(run),
+        windows=flywheel_config().drift.windows,
+        folder=folder,
+    )
+    return {"json": str(folder / DRIFT_FILE), "severity": drift.severity}
 
 
 @task(multiple_outputs=True)

@@ -104,17 +104,5 @@ def rates_differ(one: tuple[float, float], other: tuple[float, float]) -> bool:
     )
 
 
-def more_than_rare(found: int, of: int, seen_once: int, before: int) -> bool:
-    """Tell whether `found` of `of` conversations are too many for tools that merely were not seen before.
-
-    Of a mix with a long tail, the next conversation has something unseen about as often as one of those before had
-    something that was seen only there (Good 1953).
-    """
-    from scipy.stats import binomtest
-
-    expected = min(1.0, (seen_once + 1) / before)
-    return bool(binomtest(min(found, of), of, expected, alternative="greater").pvalue < SIGNIFICANCE)
-
-
 def _values(counts: Mapping[str, float], names: Sequence[str]) -> list[float]:
     return [counts.get(name, 0.0) for name in names]

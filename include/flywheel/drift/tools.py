@@ -5,19 +5,22 @@ from collections.abc import Iterator, Sequence
 from include.flywheel.drift.before import ENOUGH_CONVERSATIONS, Before, no_news, percent, seen_before
 from include.flywheel.drift.differences import (
     MIX_LIMITS,
+    SIGNIFICANCE,
     differs,
     mix_distance,
-    more_than_rare,
     severity,
     shares_differ,
 )
-from include.flywheel.drift.result import Finding
+from include.flywheel.drift.result import Finding, Severity
 from include.flywheel.drift.statistics import WindowStatistics
+from include.flywheel.drift.unseen import one_tool_by_chance, together_by_chance
 
 #: How many tools a sentence names.
 _NAMED = 5
 #: A share of the calls: a new or gone tool below it is no strong finding. Ours.
 _STRONG_SHARE = 0.01
+#: For a notice. A new tool is what a model in production cannot call: better told in the first window than surely.
+_NEW_TOOL_SIGNIFICANCE = 0.01
 
 
 def tool_findings(current: WindowStatistics, before: Before) -> Iterator[Finding]:
@@ -35,38 +38,40 @@ def tool_findings(current: WindowStatistics, before: Before) -> Iterator[Finding
         return
     yield from _new_tools(current, before)
     yield from _gone_tools(current, before)
-    yield _mix(current, before, pooled)
+    if pooled and current.tools.records:
+        yield _mix(current, before, pooled)
 
 
 def _new_tools(current: WindowStatistics, before: Before) -> Iterator[Finding]:
+    """Tell a tool that is new by itself strongly, those that are it only together with a notice.
+
+    Together they may be one rare matter that needs several tools and has turned up in one conversation.
+    """
     known = before.pooled(lambda window: window.tools.conversations)
-    new = {name: n for name, n in current.tools.records.items() if name not in known}
+    mine = current.tools.conversations
+    new = [name for name in mine if name not in known]
     if not new:
         return
-    total = sum(current.tools.records.values())
-    share = sum(new.values()) / total
-    telling = more_than_rare(
-        sum(current.tools.conversations[name] for name in new),
+    heap = (
+        [int(mine.get(name, 0) + known.get(name, 0)) for name in {*mine, *known}],
         current.conversations,
-        sum(1 for conversations in known.values() if conversations == 1),
         before.conversations,
     )
-    listed = _listed([(name, n / total) for name, n in new.items()])
-    if telling:
-        said = f"{listed}. Together they are {percent(share)} of the calls" if len(new) > 1 else listed
-        yield Finding(
-            topic="new_tools",
-            severity="strong" if share >= _STRONG_SHARE else "notice",
-            effect=share,
-            sentence=f"New, not called in {before.name}: {said}.",
-        )
+    total = sum(current.tools.records.values())
+    share = sum(current.tools.records[name] for name in new) / total
+    listed = _listed([(name, current.tools.records[name] / total) for name in new])
+    alone = one_tool_by_chance(max(mine[name] for name in new), *heap)
+    together = together_by_chance(sum(mine[name] for name in new), *heap)
+    found: Severity = "notice" if min(alone, together) < _NEW_TOOL_SIGNIFICANCE else "none"
+    if alone < SIGNIFICANCE and share >= _STRONG_SHARE:
+        found = "strong"
+    if found == "none":
+        said = f"Not called in {before.name}, but no more often than rare tools turn up: {listed}."
+    elif len(new) == 1:
+        said = f"New, not called in {before.name}: {listed} of the calls."
     else:
-        yield Finding(
-            topic="new_tools",
-            severity="none",
-            effect=share,
-            sentence=f"Not called in {before.name}, but no more often than rare tools turn up: {listed}.",
-        )
+        said = f"New, not called in {before.name}: {listed}; together {percent(share)} of the calls."
+    yield Finding(topic="new_tools", severity=found, effect=share, sentence=said)
 
 
 def _gone_tools(current: WindowStatistics, before: Before) -> Iterator[Finding]:
@@ -83,10 +88,10 @@ def _gone_tools(current: WindowStatistics, before: Before) -> Iterator[Finding]:
     total = sum(records.values())
     share = sum(records[name] for name in gone) / total
     like = before.like(current, lambda window: not any(name in window.tools.records for name in gone))
-    found = "strong" if share >= _STRONG_SHARE else "notice"
+    found: Severity = "strong" if share >= _STRONG_SHARE else "notice"
     yield Finding(
         topic="gone_tools",
-        severity=no_news(found, like),  # type: ignore[arg-type]
+        severity=no_news(found, like),
         effect=share,
         sentence=f"No longer called: {_listed([(name, records[name] / total) for name in gone])} of the calls in "
         f"{before.name}{seen_before(like)}.",
