@@ -81,10 +81,13 @@ def measured_drift(run: Run, state: str | None) -> tuple[Drift | None, list[str]
     from include.flywheel.drift.measure import DRIFT_FILE
 
     path = run_folder(run) / DRIFT_FILE
-    if state == "success" and path.is_file():
-        return Drift.model_validate_json(path.read_bytes()), []
-    reason = noted_failure(run, "measure_drift") if state == "failed" else f"its task ended as {state}"
-    return None, [f"Drift was not measured: {reason or NO_NOTE}"]
+    if state == "failed":
+        return None, [f"Drift was not measured: {noted_failure(run, 'measure_drift') or NO_NOTE}"]
+    if state != "success":
+        return None, [f"Drift was not measured: its task ended as {state}"]
+    if not path.is_file():
+        return None, [f"Drift was measured, but {path} is not there any more"]
+    return Drift.model_validate_json(path.read_bytes()), []
 
 
 def task_states(ti: Any) -> dict[str, str]:

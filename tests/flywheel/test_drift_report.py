@@ -69,7 +69,9 @@ def test_a_window_without_bounds_is_an_error_with_the_reason(tmp_path: Path) -> 
 def test_the_section_has_sentences_a_table_and_the_plot() -> None:
     *before, now = windows(9)
     text = drift_section(compare_windows(now, before).model_copy(update={"plot": "drift.svg"}))
-    assert "- The volume of 100 records a day is 1 × the median of the last 8 windows, which is usual." in text
+    assert (
+        "- The volume of 100 records a day is 1 × the median of the last 8 windows, which is usual." in text
+    )
     assert "| | this window | the last 8 windows: median (lowest – highest) |" in text
     assert "| records a day | 100 | 100 (100 – 100) |" in text
     assert text.endswith("![Volume, tools and prompt lengths, window by window](drift.svg)")
@@ -105,7 +107,7 @@ def test_the_plot_names_the_tools_called_most_and_puts_the_rest_together(tmp_pat
     mix = {f"tool_with_a_very_long_name_number_{rank}": 1 / (rank + 1) for rank in range(40)}
     plot_windows(windows(8, mix), tmp_path / "plot.svg")
     found = labels(tmp_path / "plot.svg")
-    assert "tool_with_a_very…ame_number_0" in [label.replace("_name", "ame") for label in found]
+    assert "tool_with_a_very…ng_name_number_0" in found
     assert any(re.fullmatch(r"other \(\d+ tools\)", label) for label in found)
     assert max(map(len, found)) <= 40
 
