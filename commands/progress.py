@@ -24,6 +24,7 @@ STAGES = {
     "curate_records": "curating records",
     "build_datasets": "splitting",
     "add_examples": "choosing examples",
+    "measure_drift": "comparing with earlier windows",
     "upload_dataset": "uploading the dataset",
     "submit_customization": "submitting training",
     "wait_customization": "training",

@@ -86,6 +86,7 @@ def print_stage_times(console: Console, tasks: list[dict[str, Any]], total: floa
             "open_run",
             "export_logs",
             "curate_records",
+            "measure_drift",
             "build_datasets",
             "add_examples",
             "upload_dataset",

@@ -9,8 +9,8 @@ logs ─ export(window) ─ curate ─ split ─ ICL ─ upload ─┐
 ```
 
 A candidate trains with no NIM up; then one deployment serves its evaluations; then it is released, whatever happened. A candidate
-that fails is named in the report, and the run ends as failed although the others are compared. `make up` starts it all on one
-machine; the README tells the rest.
+that fails is named in the report, and the run ends as failed although the others are compared. Beside the candidates the window is
+compared with those before it (drift). `make up` starts it all on one machine; the README tells the rest.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryActi
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from flywheel_tasks.candidate import plan_candidate
-from flywheel_tasks.data import add_examples, build_datasets, curate_records, export_logs
+from flywheel_tasks.data import add_examples, build_datasets, curate_records, export_logs, measure_drift
 from flywheel_tasks.failures import note_failure
 from flywheel_tasks.outcome import close_run, compare, write_report
 from flywheel_tasks.preflight import preflight
@@ -90,6 +90,7 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
         checked, run = preflight(), open_run()
         exported = export_logs(run)
         curated = curate_records(run, exported)
+        drift = measure_drift(run, exported, curated)
         dataset = add_examples(run, build_datasets(run, exported, curated))
         uploaded = NemoDatasetUploadOperator(
             task_id="upload_dataset",
@@ -119,6 +120,8 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
             **UNTIL_RELEASED,
         )
         closed = close_run()
+        # Comparing waits for the drift, and goes on without it: no candidate depends on it.
+        chain(drift, outcome)
         chain(finished, outcome, report, closed)
         chain(finished, cleaned, closed)
     return dag

@@ -12,6 +12,7 @@ from include.flywheel.config_models import JudgeConfig, NimConfig
 from include.flywheel.config_problems import problems_of, without_problems
 from include.flywheel.config_sections import (
     DataSplitConfig,
+    DriftConfig,
     EmbeddedPlatformConfig,
     EvaluationConfig,
     EvaluationSettings,
@@ -65,6 +66,7 @@ class FlywheelConfig(Section):
     poll_interval: float | None = Field(default=None, gt=0)
     embedded_platform: EmbeddedPlatformConfig | None = None
     recommendation: RecommendationConfig = RecommendationConfig()
+    drift: DriftConfig = DriftConfig()
 
     @property
     def candidates(self) -> list[NimConfig]:

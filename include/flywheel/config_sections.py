@@ -169,6 +169,12 @@ class RecommendationConfig(Section):
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
 
 
+class DriftConfig(Section):
+    """Ours: with how many earlier windows of the same workload a window is compared."""
+
+    windows: Count = 8
+
+
 class EmbeddedPlatformConfig(Section):
     """Ours: run against the embedded platform, which `make run` and `make up` then start with these settings.
 

@@ -12,6 +12,12 @@ from include.flywheel.evaluation import scores_asked
 from include.flywheel.export import ExportSummary
 from include.flywheel.jsonl import replacing, write_json
 from include.flywheel.manifest import DatasetSummary
+from include.flywheel.drift.result import Drift
+from include.flywheel.drift.section import drift_section
+from include.flywheel.evaluation import scores_asked
+from include.flywheel.export import ExportSummary
+from include.flywheel.jsonl import replacing, write_json
+from include.flywheel.markdown import plain as _plain
 from include.flywheel.recommend import bars_for, recommend, shown
 from include.flywheel.rejections import REASONS, in_order
 from include.flywheel.results import METHOD_OF, Candidate, Evaluation, Labels, Records, Report, ReportWindow
@@ -31,9 +37,13 @@ def make_report(
     curated: CurationSummary,
     dataset: DatasetSummary,
     candidates: Sequence[Candidate],
+    drift: Drift | None = None,
     notes: Sequence[str] = (),
 ) -> Report:
-    """Return the report of a run, with its recommendation; `notes` are added to those of the data."""
+    """Return the report of a run, with its recommendation; `notes` are added to those of the data.
+
+    `drift` is None where it was not measured; a note says why.
+    """
     ordered = in_config_order(candidates, config)
     asked = scores_asked(
         curated.workload_type, config.evaluation_config.tool_eval_type, config.llm_judge_config is not None
@@ -67,6 +77,7 @@ def make_report(
         contamination=dataset.contamination,
         bars=bars,
         confidence=config.recommendation.confidence,
+        drift=drift,
         notes=[*config.notes(), *_data_notes(config, exported, dataset), *notes],
     )
 
@@ -80,7 +91,7 @@ def write_report(report: Report, folder: Path, *, reproduce: str = "") -> tuple[
 
 
 def markdown(report: Report, *, reproduce: str = "") -> str:
-    """Return the report for people: verdict, table, data, what went wrong, how to reproduce."""
+    """Return the report for people: verdict, table, data, drift, what went wrong, how to reproduce."""
     parts = [
         f"# Flywheel report: {_plain(report.workload_id)}",
         verdict(report),
@@ -91,6 +102,8 @@ def markdown(report: Report, *, reproduce: str = "") -> str:
         *_golden(report),
         "## Data",
         _data(report),
+        "## Drift",
+        drift_section(report.drift),
     ]
     wrong = [f"- {_plain(f'{c.model} ({c.status}): {e}')}" for c in report.candidates for e in c.errors]
     wrong += [
@@ -117,14 +130,6 @@ def verdict(report: Report) -> str:
             if recommendation.rows_needed:
                 said += f" About {recommendation.rows_needed} eval records in all would decide."
     return f"**{said}**"
-
-
-def _plain(text: str) -> str:
-    """Return a text that came from outside as one line without Markdown or HTML of its own."""
-    line = " ".join(text.split())
-    for special in ("\\", "`", "|", "*", "[", "]", "#"):
-        line = line.replace(special, f"\\{special}")
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _legend(report: Report) -> str:

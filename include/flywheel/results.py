@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from include.flywheel.config_types import WorkloadType
 from include.flywheel.contamination import ContaminationCheck
+from include.flywheel.drift.result import Drift
 
 Method = Literal["base", "icl", "customized"]
 METHOD_OF: dict[str, Method] = {"base-eval": "base", "icl-eval": "icl", "customized-eval": "customized"}
@@ -143,4 +144,5 @@ class Report(BaseModel):
     contamination: ContaminationCheck | None = None
     bars: dict[str, float] = Field(default_factory=dict)
     confidence: float = 0.95
+    drift: Drift | None = None
     notes: list[str] = Field(default_factory=list)

@@ -20,9 +20,9 @@ def plan_candidate(model: str, run: Run, dataset: dict[str, Any], dag_run: Any =
     `base_eval`, `icl_eval`, `customized_eval`.
     """
     from include.flywheel.customization import output_model_name
-    from include.flywheel.datasets import FILES
     from include.flywheel.evaluation import dataset_url, evaluation_config, judge_reference
     from include.flywheel.icl_files import icl_file
+    from include.flywheel.sides_writer import FILES
 
     if model not in run["models"]:
         raise AirflowSkipException(f"{model} is not among the models chosen for this run")

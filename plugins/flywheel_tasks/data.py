@@ -42,6 +42,25 @@ def curate_records(run: Run, exported: dict[str, Any]) -> dict[str, Any]:
 
 
 @task
+def measure_drift(run: Run, exported: dict[str, Any], curated: dict[str, Any]) -> dict[str, Any]:
+    """Compare the window with earlier ones and keep its statistics for later ones. `curated` only comes first."""
+    from include.flywheel.drift.measure import DRIFT_FILE, measure_drift
+
+    folder = run_folder(run)
+    drift = measure_drift(
+        folder / "curated",
+        client_id=run["client_id"],
+        workload_id=run["workload_id"],
+        start=exported["start"],
+        end=exported["end"],
+        history=history_folder(run),
+        windows=flywheel_config().drift.windows,
+        folder=folder,
+    )
+    return {"json": str(folder / DRIFT_FILE), "severity": drift.severity}
+
+
+@task
 def build_datasets(run: Run, exported: dict[str, Any], curated: dict[str, Any]) -> dict[str, Any]:
     """Split by conversation and write each side's file."""
     from include.flywheel.datasets import build_datasets

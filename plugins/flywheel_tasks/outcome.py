@@ -16,6 +16,7 @@ from flywheel_tasks.failures import NO_NOTE, noted_failure
 from flywheel_tasks.run import Run, run_folder
 from flywheel_tasks.settings import ROOT, flywheel_config, storage_path
 from include.flywheel.config import NimConfig
+from include.flywheel.drift.result import Drift
 from include.flywheel.results import Candidate, Customization, Evaluation
 from nemo_provider.errors import NemoError
 from nemo_provider.hooks.nemo import NemoHook
@@ -44,6 +45,7 @@ def write_report(candidates: list[dict[str, Any]], ti: Any = None) -> dict[str, 
     from include.flywheel.report import make_report, verdict, write_report
 
     run: Run = ti.xcom_pull(task_ids="open_run")
+    drift, unmeasured = measured_drift(run, task_states(ti).get("measure_drift"))
     report = make_report(
         config=flywheel_config(),
         run_id=ti.run_id,
@@ -54,6 +56,8 @@ def write_report(candidates: list[dict[str, Any]], ti: Any = None) -> dict[str, 
         curated=CurationSummary(**ti.xcom_pull(task_ids="curate_records")),
         dataset=DatasetSummary(**ti.xcom_pull(task_ids="add_examples")),
         candidates=[Candidate(**candidate) for candidate in candidates],
+        drift=drift,
+        notes=unmeasured,
     )
     json_path, markdown_path = write_report(report, run_folder(run), reproduce=_command(run))
     log.info("%s %s", verdict(report).strip("*"), report.recommendation.reasons[0])
@@ -70,6 +74,20 @@ def close_run(ti: Any = None) -> None:
             f"{task_id}: {(noted_failure(run, task_id) if run else None) or NO_NOTE}" for task_id in failed
         ]
         raise AirflowFailException("This run is not complete.\n" + "\n".join(reasons))
+
+
+def measured_drift(run: Run, state: str | None) -> tuple[Drift | None, list[str]]:
+    """Return the drift that the task in this state has measured; None, with a note why, where it has not."""
+    from include.flywheel.drift.measure import DRIFT_FILE
+
+    path = run_folder(run) / DRIFT_FILE
+    if state == "failed":
+        return None, [f"Drift was not measured: {noted_failure(run, 'measure_drift') or NO_NOTE}"]
+    if state != "success":
+        return None, [f"Drift was not measured: its task ended as {state}"]
+    if not path.is_file():
+        return None, [f"Drift was measured, but {path} is not there any more"]
+    return Drift.model_validate_json(path.read_bytes()), []
 
 
 def task_states(ti: Any) -> dict[str, str]:

@@ -82,12 +82,14 @@ def resolve_window(params: Any, run_type: str, start: datetime | None, end: date
     return parse_window(None, None)
 
 
-def history_folder(run: Run) -> Path:
-    """Return the folder of what the runs of a client's workload leave for later ones; no other workload has the same."""
-    digest = hashlib.sha256(f"{run['client_id']}\n{run['workload_id']}".encode()).hexdigest()[:8]
-    return artifacts() / slug(run["workload_id"]) / f"history-{digest}"
-
-
 def run_folder(run: Run) -> Path:
     """Return the folder of a run's artifacts."""
     return storage_path(run["folder"])
+
+
+def history_folder(run: Run) -> Path:
+    """Return the folder of what is kept from run to run of the same workload and client."""
+    identity = f"{run['client_id']}\n{run['workload_id']}"
+    # Different workloads, and every client, can read the same as part of a path.
+    key = hashlib.sha256(identity.encode()).hexdigest()[:8]
+    return artifacts() / slug(run["workload_id"]) / f"history-{key}"

@@ -90,6 +90,13 @@ def test_giving_gpus_back_is_tried_for_longer_than_a_platform_is_upgraded(dag: D
         assert sum(waits, timedelta()) > timedelta(minutes=30)
 
 
+def test_no_candidate_waits_for_the_drift_and_the_comparison_goes_on_without_it(dag: DAG) -> None:
+    for task in dag.tasks:
+        waits = "measure_drift" in upstream_of(dag, task.task_id)
+        assert waits == (task.task_id in {"compare", "write_report", "close_run"})
+    assert dag.get_task("compare").trigger_rule == "all_done"
+
+
 def test_nothing_is_spent_before_preflight(dag: DAG) -> None:
     for task in dag.tasks:
         assert task.task_id == "preflight" or "preflight" in upstream_of(dag, task.task_id)

@@ -269,3 +269,9 @@ def test_two_workloads_that_would_share_a_dag_are_refused() -> None:
     data = {"nims": [{"model_name": "a/b", "context_length": 8192}], "workloads": workloads}
     with pytest.raises(ConfigError, match="flywheel_support_desk"):
         parse_config(data, source="x")
+
+
+def test_a_window_is_compared_with_one_earlier_window_at_least() -> None:
+    config = parse_config({"nims": [ONE_NIM], "drift": {"windows": 3}}, source="x")
+    assert (config.drift.windows, parse_config({"nims": [ONE_NIM]}, source="x").drift.windows) == (3, 8)
+    assert "drift.windows" in problems({"nims": [ONE_NIM], "drift": {"windows": 0}})[0]

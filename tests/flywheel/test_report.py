@@ -6,6 +6,7 @@ from typing import Any
 from include.flywheel.compare import candidate_result
 from include.flywheel.config import parse_config
 from include.flywheel.curate import CurationSummary
+from include.flywheel.drift.result import Drift, Finding
 from include.flywheel.export import ExportSummary
 from include.flywheel.manifest import DatasetSummary
 from include.flywheel.report import make_report, markdown, write_report
@@ -99,6 +100,18 @@ def test_the_markdown_report_opens_with_the_verdict_and_names_what_went_wrong() 
     assert "duplicate: 6 (an earlier record has the same prompt, tools and answer)" in text
     assert "- a note" in text
     assert "```sh\nmake run\n```" in text
+
+
+def test_drift_is_in_both_reports_and_its_absence_is_told() -> None:
+    finding = Finding(topic="new_tools", severity="strong", sentence="New: reboot.", effect=0.1)
+    drift = Drift(severity="strong", findings=[finding], plot="drift.svg")
+    made = report(drift=drift)
+    assert made.model_dump()["drift"]["findings"][0]["sentence"] == "New: reboot."
+    assert "## Drift\n\n- **strong**: New: reboot." in markdown(made)
+    assert "![Volume, tools and prompt lengths, window by window](drift.svg)" in markdown(made)
+    without = report(notes=["Drift was not measured: no disk"])
+    assert without.model_dump()["drift"] is None
+    assert "## Drift\n\nNot measured; the notes say why." in markdown(without)
 
 
 def test_the_notes_say_what_the_data_lack() -> None:

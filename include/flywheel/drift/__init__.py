@@ -1,0 +1,1 @@
+"""How a window of a workload differs from those before it, with the statistics kept per window."""
