@@ -8,15 +8,12 @@ from typing import Literal
 from include.flywheel.compare import in_config_order
 from include.flywheel.config import FlywheelConfig
 from include.flywheel.curate import CurationSummary
-from include.flywheel.evaluation import scores_asked
-from include.flywheel.export import ExportSummary
-from include.flywheel.jsonl import replacing, write_json
-from include.flywheel.manifest import DatasetSummary
 from include.flywheel.drift.result import Drift
 from include.flywheel.drift.section import drift_section
 from include.flywheel.evaluation import scores_asked
 from include.flywheel.export import ExportSummary
 from include.flywheel.jsonl import replacing, write_json
+from include.flywheel.manifest import DatasetSummary
 from include.flywheel.markdown import plain as _plain
 from include.flywheel.recommend import bars_for, recommend, shown
 from include.flywheel.rejections import REASONS, in_order

@@ -94,7 +94,6 @@ def _nearly_json(line: bytes) -> object:
 
     It still tells whose record it is: it is exported, so that the curation can count it among the workload's.
     """
-    proper = True
     try:
         return json.loads(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
