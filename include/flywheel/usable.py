@@ -14,6 +14,7 @@ from include.flywheel.chat import (
 )
 from include.flywheel.conversations import Origin, origin_of
 from include.flywheel.records import digest, epoch_seconds
+from include.flywheel.shapes import plain_request, plain_response
 from include.flywheel.tokens import estimate_tokens
 
 
@@ -31,12 +32,13 @@ def usable_record(text: bytes, parse_arguments: bool) -> Usable:
         record = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise Unusable("not_json") from None
-    request, response = record.get("request"), record.get("response")
+    request = plain_request(record.get("request"))
     messages = messages_of(request)
     assert isinstance(request, dict)
     timestamp = epoch_seconds(record.get("timestamp"))
     if timestamp is None:
         raise Unusable("bad_timestamp")
+    response = plain_response(record.get("response"))
     answer = answer_of(response, parse_arguments=parse_arguments)
     assert isinstance(response, dict)
     if _ends_with(messages, answer, parse_arguments):
