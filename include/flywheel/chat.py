@@ -147,19 +147,17 @@ def _is_text(part: str | dict[str, Any]) -> bool:
 
 
 def _is_message(message: object) -> bool:
-    if (
-        not isinstance(message, dict)
-        or not isinstance(message.get("role"), str)
-        or message["role"] not in ROLES
-    ):
+    if not isinstance(message, dict):
         return False
-    content, calls = message.get("content"), message.get("tool_calls")
-    parts = content if isinstance(content, list) else []
-    return (
-        (content is None or isinstance(content, str | list))
-        and all(isinstance(part, str | dict) for part in parts)
-        and (calls is None or (isinstance(calls, list) and all(_is_function(call) for call in calls)))
-    )
+    role, content, calls = message.get("role"), message.get("content"), message.get("tool_calls")
+    if not isinstance(role, str) or role not in ROLES:
+        return False
+    if isinstance(content, list):
+        if not all(isinstance(part, str | dict) for part in content):
+            return False
+    elif content is not None and not isinstance(content, str):
+        return False
+    return calls is None or (isinstance(calls, list) and all(_is_function(call) for call in calls))
 
 
 def tools_of(request: Message) -> list[Message] | None:

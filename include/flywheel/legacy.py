@@ -8,11 +8,16 @@ def modern_messages(messages: object) -> object:
 
     A result answers the call before it, so both get an id from the place of the call.
     """
-    if not isinstance(messages, list) or not any(_is_old(message) for message in messages):
+    if not isinstance(messages, list):
+        return messages
+    old = [
+        isinstance(m, dict) and bool(m.get("function_call") or m.get("role") == "function") for m in messages
+    ]
+    if True not in old:
         return messages
     modern, call_id = [], "call_0"
     for place, message in enumerate(messages):
-        if not _is_old(message):
+        if not old[place]:
             modern.append(message)
         elif message.get("role") == "function":
             modern.append({**message, "role": "tool", "tool_call_id": call_id})
@@ -20,12 +25,6 @@ def modern_messages(messages: object) -> object:
             call_id = f"call_{place}"
             modern.append(modern_message(message, call_id))
     return modern
-
-
-def _is_old(message: object) -> bool:
-    return isinstance(message, dict) and bool(
-        message.get("function_call") or message.get("role") == "function"
-    )
 
 
 def modern_message(message: Message, call_id: str) -> Message:
