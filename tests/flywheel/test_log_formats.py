@@ -115,6 +115,12 @@ def test_an_array_that_is_broken_says_where_and_how_to_mend_it(tmp_path: Path) -
         read(tmp_path / "a.json")
 
 
+def test_an_array_that_lost_its_end_between_two_records_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(RECORDS[:2])[:-1] + ",")
+    with pytest.raises(RecordError, match="after its record 2: the array has no end"):
+        read(tmp_path / "a.json")
+
+
 def test_a_record_of_an_array_may_be_longer_than_what_is_read_at_once(tmp_path: Path) -> None:
     records = [text_record("c", "q" * 3_000_000, "é"), text_record("d", "q", "a")]
     (tmp_path / "a.json").write_text(json.dumps(records, ensure_ascii=False), encoding="utf-8")
