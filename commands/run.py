@@ -90,9 +90,9 @@ def run_parameters(variables: Mapping[str, str], config: FlywheelConfig, folder:
         given["CLIENT"] = given["CLIENT"] or CLIENT_ID
     if not (given["WORKLOAD"] and given["CLIENT"]):
         raise FlywheelError(
-            "Name the workload in the logs: make run LOGS=<file or folder> WORKLOAD=<workload_id> CLIENT=<client_id>."
+            "Name the workload in the logs: make run LOGS=<file, folder or URL> WORKLOAD=<workload_id> CLIENT=<client_id>."
         )
-    if given["LOGS"]:
+    if given["LOGS"] and "://" not in given["LOGS"]:
         logs = Path(given["LOGS"]).expanduser().resolve()
         if not logs.exists():
             raise FlywheelError(f"LOGS={given['LOGS']}: there is no such file or folder.")

@@ -253,7 +253,7 @@ def trigger_form(workload: WorkloadConfig | None) -> dict[str, Param]:
             None,
             type=["null", "string"],
             title="Logs",
-            description="File or folder of .jsonl, .jsonl.gz or .jsonl.xz. Empty: what the config says.",
+            description="File, folder or URL: .jsonl, .json (also .gz, .xz, .zst) or .parquet. Empty: what the config says.",
             section="Logs",
         ),
         "window_start": Param(

@@ -10,6 +10,9 @@ Message = dict[str, Any]
 #: Whose turn a message can be, in the OpenAI API; templates of models know no others.
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 
+#: Parts of a message's content that are text, in the Chat Completions and the Responses API.
+_TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
+
 #: The JSON parser rounds whole numbers that do not fit 64 bits, and says nothing: they come out as floats from here on.
 _ROUNDED = 2.0**63
 
@@ -95,11 +98,18 @@ def answer_of(response: object, *, parse_arguments: bool) -> Answer:
         raise Unusable("malformed_tool_call")
     if not calls:
         if not text.strip():
-            raise Unusable("no_answer")
+            raise Unusable("refusal" if _refuses(message) else "no_answer")
         return Answer({"role": "assistant", "content": text}, [])
     learned = [_learned_call(call, parse_arguments) for call in calls]
     names = [call["function"]["name"] for call in learned]
     return Answer({"role": "assistant", "content": text, "tool_calls": learned}, names)
+
+
+def _refuses(message: Message) -> bool:
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    refusals = [message.get("refusal"), *(part.get("refusal") for part in parts if isinstance(part, dict))]
+    return any(isinstance(refusal, str) and refusal.strip() for refusal in refusals)
 
 
 def _learned_call(call: object, parse_arguments: bool) -> dict[str, Any]:
@@ -113,7 +123,10 @@ def _learned_call(call: object, parse_arguments: bool) -> dict[str, Any]:
 
 
 def messages_of(request: object) -> list[Message]:
-    """Return a request's messages; raise Unusable (`malformed_request`) when they are not a conversation."""
+    """Return a request's messages.
+
+    Raises Unusable: `malformed_request` when they are not a conversation, `not_text` when there is more to see or hear.
+    """
     messages = request.get("messages") if isinstance(request, dict) else None
     if (
         not isinstance(messages, list)
@@ -121,23 +134,30 @@ def messages_of(request: object) -> list[Message]:
         or not all(_is_message(message) for message in messages)
     ):
         raise Unusable("malformed_request")
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, list) and not all(_is_text(part) for part in content):
+            raise Unusable("not_text")
     return messages
 
 
+def _is_text(part: str | dict[str, Any]) -> bool:
+    # Without a type it is nothing that the API knows, and for the template of the model to read.
+    return isinstance(part, str) or part.get("type", "text") in _TEXT_PARTS
+
+
 def _is_message(message: object) -> bool:
-    if (
-        not isinstance(message, dict)
-        or not isinstance(message.get("role"), str)
-        or message["role"] not in ROLES
-    ):
+    if not isinstance(message, dict):
         return False
-    content, calls = message.get("content"), message.get("tool_calls")
-    parts = content if isinstance(content, list) else []
-    return (
-        (content is None or isinstance(content, str | list))
-        and all(isinstance(part, str | dict) for part in parts)
-        and (calls is None or (isinstance(calls, list) and all(_is_function(call) for call in calls)))
-    )
+    role, content, calls = message.get("role"), message.get("content"), message.get("tool_calls")
+    if not isinstance(role, str) or role not in ROLES:
+        return False
+    if isinstance(content, list):
+        if not all(isinstance(part, str | dict) for part in content):
+            return False
+    elif content is not None and not isinstance(content, str):
+        return False
+    return calls is None or (isinstance(calls, list) and all(_is_function(call) for call in calls))
 
 
 def tools_of(request: Message) -> list[Message] | None:

@@ -14,10 +14,13 @@ FILE = "rejections.json"
 REASONS = {
     "not_json": "the line is no proper JSON: a bare NaN, broken UTF-8 or half a surrogate pair",
     "malformed_request": "the request has no messages that form a conversation",
+    "not_text": "the request has images, sound or files, which models of text cannot see",
     "malformed_tools": "a tool that the request offers is no function with a name",
     "too_deep": "the record is nested more deeply than JSON is written here",
     "bad_timestamp": "the timestamp is missing or no time",
     "no_answer": "the response has neither text nor a tool call",
+    "refusal": "the model refused to answer",
+    "incomplete_stream": "the answer was logged as a stream that has no finish_reason, or a chunk of it cannot be read",
     "truncated_answer": "the answer was cut off (finish_reason length or content_filter)",
     "malformed_tool_call": "a tool call of the answer has no function name",
     "bad_tool_arguments": "the arguments of a tool call are no JSON object",

@@ -17,6 +17,7 @@ from include.flywheel.chat import (
 )
 from include.flywheel.conversations import origin_of
 from include.flywheel.records import digest, epoch_seconds
+from include.flywheel.shapes import plain_request, plain_response
 from include.flywheel.tokens import estimate_tokens
 
 
@@ -40,12 +41,13 @@ class RecordReader:
         """Return what is kept of a record; None is one that is no proper JSON. Raises Unusable with the reason."""
         if record is None:
             raise Unusable("not_json")
-        request, response = record.get("request"), record.get("response")
+        request = plain_request(record.get("request"))
         messages = messages_of(request)
         assert isinstance(request, dict)
         timestamp = epoch_seconds(record.get("timestamp"))
         if timestamp is None:
             raise Unusable("bad_timestamp")
+        response = plain_response(record.get("response"))
         answer = answer_of(response, parse_arguments=self._parse_arguments)
         assert isinstance(response, dict)
         if self._ends_with(messages, answer):

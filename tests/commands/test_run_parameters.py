@@ -26,6 +26,11 @@ def test_a_relative_path_of_logs_is_made_absolute(tmp_path: Path, monkeypatch: p
     assert conf == {"logs": str(tmp_path / "my logs.jsonl"), "workload_id": "w", "client_id": "c"}
 
 
+def test_a_url_of_logs_stays_as_it_is(tmp_path: Path) -> None:
+    conf = run_parameters({"LOGS": "s3://bucket/logs", "WORKLOAD": "w", "CLIENT": "c"}, CONFIG, tmp_path)
+    assert conf["logs"] == "s3://bucket/logs"
+
+
 def test_dates_become_moments_and_models_a_list(tmp_path: Path) -> None:
     given = {
         "LOGS": str(tmp_path),

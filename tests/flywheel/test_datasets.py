@@ -88,7 +88,7 @@ def test_what_is_nested_just_not_too_deeply_fits_into_every_row(tmp_path: Path, 
     for levels in range(236, 256):
         part: dict[str, object] = {"type": "text", "text": "q"}
         for _ in range(levels):
-            part = {"type": "x", "x": part}
+            part = {"type": "text", "x": part}
         for copy in range(6):
             messages = [{"role": "user", "content": [{"type": "text", "text": f"{levels} {copy}"}, part]}]
             records.append(record(f"c{levels}-{copy}", messages, {"role": "assistant", "content": "a"}))

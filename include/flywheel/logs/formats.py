@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from backports import zstd
 
@@ -50,7 +50,7 @@ def lines(path: Path) -> Iterator[bytes]:
             return
         text, unpack = _packing(path.name)
         # Also around what is not packed: files of an object store read their lines slowly.
-        file = io.BufferedReader(cast(io.RawIOBase, unpack(raw) if unpack else raw), BUFFER_BYTES)
+        file = io.BufferedReader(cast(Any, unpack(raw) if unpack else raw), BUFFER_BYTES)
         try:
             if text.endswith(".json") and has_json_values(file.peek(1).removeprefix(_BYTE_ORDER_MARK)):
                 yield from json_values(file, path)

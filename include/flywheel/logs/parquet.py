@@ -43,7 +43,7 @@ def parquet_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
             columns += [_json(batch.column(name)) for name in ("request", "response")]
             for row in zip(*columns, strict=True):
                 yield b'{"timestamp":%b,"client_id":%b,"workload_id":%b,"request":%b,"response":%b}' % row
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:
         raise _damaged(path, error) from error
     except OSError as error:
         # What Arrow raises for broken pages says no more than its text; what the storage raises is not about the file.
@@ -53,7 +53,9 @@ def parquet_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
 
 
 def _damaged(path: Path, error: Exception) -> RecordError:
-    return RecordError(f"{path} is damaged: {error}. Fetch it again")
+    # Arrow writes several lines with full stops.
+    problem = " ".join(str(error).split()).rstrip(". ")
+    return RecordError(f"{path} is damaged: {problem}. Fetch it again")
 
 
 def _times(column: "pyarrow.Array") -> list[bytes]:
@@ -77,7 +79,10 @@ def _json(column: "pyarrow.Array") -> list[bytes]:
         column = column.dictionary_decode()
     if pa.types.is_nested(column.type):
         values = column.to_pylist(maps_as_pydicts="lossy")
-        return [orjson.dumps(_without_nulls(value), default=str) for value in values]
+        return [
+            orjson.dumps(_without_nulls(value), default=str, option=orjson.OPT_NON_STR_KEYS)
+            for value in values
+        ]
     return [_one_line(value) for value in column.to_pylist()]
 
 
