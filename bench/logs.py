@@ -77,7 +77,7 @@ def _usable(log: Path, kind: Kind) -> Iterator[Record]:
 def _of_sample(kind: Kind) -> list[Record]:
     with TemporaryDirectory() as folder:
         sample = Path(folder) / "sample.jsonl"
-        write_sample_logs(sample, conversations=600)
+        write_sample_logs(sample)
         return _largest_workload(kind, [sample])
 
 

@@ -96,7 +96,7 @@ class FileLogs:
                     if seen.unreadable <= _NAMED_LINES:
                         seen.unreadable_lines.append(f"{file.name}:{number}")
                     continue
-                client, workload = str(record.get("client_id")), str(record.get("workload_id"))
+                client, workload = _owner(record.get("client_id")), _owner(record.get("workload_id"))
                 timestamp = epoch_seconds(record.get("timestamp"))
                 seen.meet(client, workload, timestamp)
                 if client != client_id or workload != workload_id:
@@ -116,6 +116,11 @@ class FileLogs:
             raise RecordError(f"{self.path} is not there. Give a log file or a folder of log files")
         found = [path for path in self.path.rglob("*") if _is_log(path.name) and path.is_file()]
         return sorted(found, key=str)
+
+
+def _owner(value: object) -> str:
+    """Return an id as text; a list or an object is nobody's, and may be nested too deeply to be written as text."""
+    return str(None if isinstance(value, dict | list) else value)
 
 
 def _is_log(name: str) -> bool:
