@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from bench.data_path import path_config, take_path
-from bench.logs import Kind, sound_records
+from bench.logs import Kind, log_paths, sound_records
 from bench.mutations import mutated
 from bench.outcome import Target, finish, print_table
 from include.flywheel.curate import REASONS
@@ -132,7 +132,7 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=100_000, metavar="N")
     parser.add_argument("--logs", type=Path, nargs="+", default=os.environ.get("LOGS", "").split())
     asked = parser.parse_args()
-    found = fuzz([Path(log) for log in asked.logs], seed=asked.seed, count=asked.records)
+    found = fuzz(log_paths(asked.logs), seed=asked.seed, count=asked.records)
     print_table(
         f"What became of {found.lines:,} lines",
         ("outcome", "lines"),
