@@ -20,7 +20,7 @@ define need_python
 	exit 1; }
 endef
 
-.PHONY: help run up test check lock bench-data bench-windows platform sample clean
+.PHONY: help run up test check lock bench-data bench-windows fuzz-data platform sample clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench-data: dev ## measure export, curation and datasets at up to 100,000 record
 
 bench-windows: dev ## what becomes of LOGS="file …" (or the sample), and whether 50 windows ever train on what is evaluated
 	@$(VENV)/python -m bench.windows
+
+fuzz-data: dev ## send 100,000 mutated records down the data path: LOGS="a tool log, a text log" or the sample
+	@$(VENV)/python -m bench.fuzz
 
 platform: runtime ## the embedded NeMo platform alone (python -m include.local_nemo --help for its settings)
 	@$(VENV)/python -m include.local_nemo

@@ -15,7 +15,7 @@ import orjson
 
 from bench.child import Measured, run_module
 from bench.imports import cost_of_importing
-from bench.logs import COPIES, Kind, room_for, templates, write_log
+from bench.logs import COPIES, Kind, log_paths, room_for, templates, write_log
 from bench.outcome import Target, finish, print_table
 from bench.replicas import Template
 from commands.places import HOME
@@ -144,8 +144,12 @@ def main() -> int:
     with TemporaryDirectory(dir=asked.folder) as name:
         folder = Path(name)
         for kind in asked.kinds:
-            some = templates(kind, [Path(log) for log in asked.logs])
+            some = templates(kind, log_paths(asked.logs))
             room = room_for(folder, some)
+            if room < 1:
+                raise SystemExit(
+                    f"{asked.folder} has no room to measure in. Name another folder with --folder"
+                )
             for records in [*asked.records, *([MILLION] if asked.million else [])]:
                 if records > room:
                     print(

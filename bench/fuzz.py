@@ -14,16 +14,16 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from bench.data_path import path_config, take_path
-from bench.logs import Kind, sound_records
+from bench.logs import Kind, log_paths, sound_records
 from bench.mutations import mutated
 from bench.outcome import Target, finish, print_table
-from include.flywheel.curate import REASONS
+from include.flywheel.rejections import REASONS
 from include.flywheel.logs.files import FileLogs
 
 #: Mutated lines in one pass of the path, and sound ones that make sure there is something to build.
 _BATCH, _SOUND = 1_000, 100
-#: A culprit is shown up to here; the whole of it follows from seed and batch.
-_SHOWN = 2_000
+#: A culprit is shown up to this many bytes and lines; the whole of it follows from seed and batch.
+_SHOWN, _NAMED = 2_000, 3
 
 
 class LostError(AssertionError):
@@ -53,7 +53,7 @@ def fuzz(logs: Sequence[Path], *, seed: int, count: int) -> Findings:
         findings.lines += len(sound) + size
         if problem:
             findings.failures.append(
-                f"seed {seed}, batch {batch}: {_culprit(records[0], sound, lines) or problem}"
+                f"seed {seed}, batch {batch}: {_culprit(records[0], sound, lines, problem)}"
             )
     return findings
 
@@ -111,12 +111,18 @@ def _problem(like: dict[str, Any], lines: Sequence[bytes], outcomes: Counter[str
     return ""
 
 
-def _culprit(like: dict[str, Any], sound: Sequence[bytes], lines: Sequence[bytes]) -> str:
-    """Return the first line that alone makes the path fail, and how; empty if only several do together."""
-    for line in lines:
-        if problem := _problem(like, [*sound, line], Counter()):
-            return f"{line[:_SHOWN]!r}\n{problem}"
-    return ""
+def _culprit(like: dict[str, Any], sound: Sequence[bytes], lines: Sequence[bytes], problem: str) -> str:
+    """Return the fewest lines that still make the path fail, found by halving, and how they do."""
+    while len(lines) > 1:
+        middle = len(lines) // 2
+        for half in (lines[:middle], lines[middle:]):
+            if found := _problem(like, [*sound, *half], Counter()):
+                lines, problem = half, found
+                break
+        else:
+            break
+    shown = "\n".join(repr(line[:_SHOWN]) for line in lines[:_NAMED])
+    return f"{len(lines)} lines, beginning with\n{shown}\n{problem}"
 
 
 def main() -> int:
@@ -126,7 +132,7 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=100_000, metavar="N")
     parser.add_argument("--logs", type=Path, nargs="+", default=os.environ.get("LOGS", "").split())
     asked = parser.parse_args()
-    found = fuzz([Path(log) for log in asked.logs], seed=asked.seed, count=asked.records)
+    found = fuzz(log_paths(asked.logs), seed=asked.seed, count=asked.records)
     print_table(
         f"What became of {found.lines:,} lines",
         ("outcome", "lines"),

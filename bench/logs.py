@@ -30,6 +30,15 @@ _SPARE = 5e9
 _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 
 
+def log_paths(names: Sequence[str | Path]) -> list[Path]:
+    """Return the named logs; exit with a sentence when one is not there."""
+    paths = [Path(name) for name in names]
+    for path in paths:
+        if not path.is_file():
+            raise SystemExit(f"{path} is not there. LOGS takes log files, separated by spaces")
+    return paths
+
+
 def templates(kind: Kind, logs: Sequence[Path]) -> list[Template]:
     """Return the templates of a kind's records, oldest first; those of the sample are padded to the size of real ones."""
     found = _largest_workload(kind, logs) or [_padded(record, kind) for record in _of_sample(kind)]
@@ -77,7 +86,7 @@ def _usable(log: Path, kind: Kind) -> Iterator[Record]:
 def _of_sample(kind: Kind) -> list[Record]:
     with TemporaryDirectory() as folder:
         sample = Path(folder) / "sample.jsonl"
-        write_sample_logs(sample, conversations=600)
+        write_sample_logs(sample)
         return _largest_workload(kind, [sample])
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+import orjson
+
 Spot = tuple[Any, Any]
 """A container, and a key or an index in it."""
 
@@ -13,7 +15,7 @@ Spot = tuple[Any, Any]
 _RAW = {
     "raw:deep list": b"[" * 3000 + b"]" * 3000,
     "raw:deep object": b'{"a":' * 300 + b"1" + b"}" * 300,
-    "raw:levels that just fit": b"[" * 250 + b"]" * 250,
+    **{f"raw:{levels} levels": b"[" * levels + b"]" * levels for levels in (236, 240, 244, 248, 252, 1015)},
     "raw:digits": b"9" * 5000,
     "raw:exponent": b"1e999",
     "raw:leading zero": b"007",
@@ -27,59 +29,21 @@ _RAW = {
 _ODD: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1.5, -0.0, 1e308, float("nan"), float("-inf"), 2**53 + 1),
     *(2**63, 2**64, -(2**63) - 1, 10**300),
-    *(
-        "",
-        " ",
-        "\n",
-        "null",
-        "{}",
-        "[]",
-        '{"a": NaN}',
-        '{"a": 1e999}',
-        "\ud800",
-        "\x00",
-        "é" * 9,
-        "😀",
-        "\u2028",
-    ),
+    *("", " ", "\n", "\x00", "null", "{}", "[]", '{"a": NaN}', '{"a": 1e999}'),
+    *("\ud800", "é" * 9, "😀", "\u2028"),
     *([], {}, [[]], [None], [0], [""], [{}], {"": None}, {"function": None}, {"a": {"b": []}}),
     *({"role": "user"}, {"type": "text", "text": 5}, [{"type": "text", "text": "part"}, "part", 5]),
     *_RAW,
 )
+#: As text, where arguments of tool calls are read.
+_DEEP_TEXTS = tuple('{"a":' * levels + "1" + "}" * levels for levels in (200, 239, 240, 241, 246, 250, 1015))
 _TIMES: tuple[Any, ...] = (
     *("soon", "", "NaN", "-inf", "1e400", "20251001", "2025-10-01", "2025-13-45", "９９", "1_000", "0x10"),
     *("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2025-10-01T00:00:00+99:00", "2025-W40"),
-    *(
-        -5,
-        0,
-        1e11,
-        1e12,
-        1e18,
-        1e20,
-        1e30,
-        10**30,
-        float("nan"),
-        float("inf"),
-        True,
-        None,
-        [],
-        {},
-        1759276800.25,
-    ),
+    *(-5, 0, 1e11, 1e12, 1e18, 1e20, 1e30, 10**30, float("nan"), float("inf"), True, None, [], {}, 0.25),
 )
-_ROLES = (
-    "wizard",
-    "system",
-    "developer",
-    "user",
-    "assistant",
-    "tool",
-    "function",
-    "",
-    "User",
-    None,
-    7,
-    ["user"],
+_ROLES: tuple[Any, ...] = (
+    *("wizard", "system", "developer", "user", "assistant", "tool", "function", "", "User", None, ["user"]),
 )
 #: About one string in this many is a megabyte long.
 _LARGE = 1_000
@@ -87,7 +51,7 @@ _LARGE = 1_000
 
 def mutated(rng: Random, record: Any) -> bytes:
     """Return a record with one to three mutations as one line of a log; now and then the line itself is damaged."""
-    root = [copy.deepcopy(record)]
+    root = [orjson.loads(orjson.dumps(record))]
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         rng.choice(_MUTATIONS)(rng, root)
     text = json.dumps(root[0] if root else None, ensure_ascii=rng.random() < 0.5, separators=(",", ":"))
@@ -97,11 +61,14 @@ def mutated(rng: Random, record: Any) -> bytes:
     return rng.choice(_DAMAGES)(rng, line) if rng.random() < 0.1 else line
 
 
-def _spots(value: Any) -> Iterator[Spot]:
-    if isinstance(value, dict | list):
-        for key in list(value) if isinstance(value, dict) else range(len(value)):
-            yield value, key
-            yield from _spots(value[key])
+def _spots(root: Any) -> Iterator[Spot]:
+    waiting = [root]
+    while waiting:
+        container = waiting.pop()
+        for key in list(container) if isinstance(container, dict) else range(len(container)):
+            yield container, key
+            if isinstance(container[key], dict | list):
+                waiting.append(container[key])
 
 
 def _spot(rng: Random, root: Any) -> Spot:
@@ -171,14 +138,25 @@ def _exchange(_: Random, root: Any) -> None:
         root[0]["request"], root[0]["response"] = root[0].get("response"), root[0].get("request")
 
 
+#: Keys that decide what a record is; a walk to a random place meets each too seldom.
+_KEYS = (
+    *(
+        "client_id",
+        "workload_id",
+        "tools",
+        "tool_choice",
+        "messages",
+        "content",
+        "tool_calls",
+        "function",
+        "name",
+    ),
+    *("choices", "message", "finish_reason", "metadata", "conversation_id"),
+)
 _MUTATIONS: tuple[Callable[[Random, Any], None], ...] = (
     *(_replace, _replace, _delete, _delete, _duplicate, _wrap, _swap, _empty, _exchange),
-    *(
-        _of_key(name, _ODD)
-        for name in ("tools", "messages", "tool_calls", "arguments", "content", "function")
-    ),
-    *(_of_key(name, _ODD) for name in ("choices", "message", "metadata", "conversation_id", "finish_reason")),
-    *(_of_key(name, _ODD) for name in ("client_id", "workload_id", "name", "tool_choice")),
+    *(_of_key(name, _ODD) for name in _KEYS),
+    _of_key("arguments", (*_ODD, *_DEEP_TEXTS)),
     _of_key("role", _ROLES),
     _of_key("timestamp", _TIMES),
 )

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.flywheel.chat import Unusable, answer_of, messages_of, tools_of
-from include.flywheel.curate import REASONS
+from include.flywheel.rejections import REASONS
 from include.flywheel.shapes import plain_request, plain_response
-from include.flywheel.usable import usable_record
+from include.flywheel.usable import RecordReader
 from tests.flywheel.samples import TOOLS, text_record, tool_record
 
 CHUNK = "chat.completion.chunk"
@@ -38,7 +38,7 @@ def answer(response: Any) -> dict[str, Any]:
 def reason(response: Any, **request: Any) -> str:
     record = text_record("c", "q", "a", **request) | {"response": response}
     with pytest.raises(Unusable) as verdict:
-        usable_record(orjson.dumps(record), True)
+        RecordReader(parse_arguments=True).read(record)
     return verdict.value.reason
 
 
@@ -131,18 +131,18 @@ def test_a_prompt_with_more_than_text_is_set_aside_as_such(part: dict[str, Any])
     record = text_record("c", "q", "a")
     record["request"]["messages"] = messages
     with pytest.raises(Unusable, match="not_text"):
-        usable_record(orjson.dumps(record), True)
+        RecordReader(parse_arguments=True).read(record)
 
 
 def test_request_and_response_that_are_logged_as_texts_are_the_same_record() -> None:
     record = tool_record("c", 2)
     texts = record | {key: json.dumps(record[key]) for key in ("request", "response")}
-    once, plain = (usable_record(orjson.dumps(logged), True) for logged in (texts, record))
+    once, plain = (RecordReader(parse_arguments=True).read(logged) for logged in (texts, record))
     assert once.row == plain.row
     assert orjson.dumps(once.entry) == orjson.dumps(plain.entry)
     twice = record | {"request": json.dumps(json.dumps(record["request"]))}
     with pytest.raises(Unusable, match="malformed_request"):
-        usable_record(orjson.dumps(twice), True)
+        RecordReader(parse_arguments=True).read(twice)
 
 
 def test_functions_of_the_old_api_become_tools() -> None:
@@ -245,7 +245,7 @@ ALTERED = st.sampled_from(WHOLE).flatmap(
 @given(record=ALTERED, parse_arguments=st.booleans())
 def test_whatever_is_logged_is_kept_or_has_a_reason(record: Any, parse_arguments: bool) -> None:
     try:
-        usable_record(json.dumps(record).encode(), parse_arguments)
+        RecordReader(parse_arguments=parse_arguments).read(orjson.loads(json.dumps(record)))
         reason = None
     except Unusable as verdict:
         reason = verdict.reason

@@ -123,3 +123,10 @@ def test_a_failed_export_leaves_the_earlier_files_alone(tmp_path: Path, export: 
         )
     assert (tmp_path / "exported/rows.jsonl").read_bytes() == before
     assert [p.name for p in (tmp_path / "exported").iterdir() if p.name.endswith(".part")] == []
+
+
+def test_a_record_whose_owner_is_deeply_nested_is_nobodys(export: Export) -> None:
+    levels = 1000  # still read, but no longer written
+    text = json.dumps(tool_record("c", 1)).replace(f'"{CLIENT}"', "[" * levels + "]" * levels, 1)
+    summary = export([tool_record("c", 0), text])
+    assert (summary.exported, summary.unreadable) == (1, 0)

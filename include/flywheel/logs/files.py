@@ -31,7 +31,7 @@ class FileLogs(LogSource):
         self.statistics = seen = LogStatistics()
         found = False
         for where, record, is_proper in self._readable(seen, workload_id.encode()):
-            client, workload = str(record.get("client_id")), str(record.get("workload_id"))
+            client, workload = _owner(record.get("client_id")), _owner(record.get("workload_id"))
             timestamp = epoch_seconds(record.get("timestamp"))
             seen.meet(client, workload, timestamp)
             if client != client_id or workload != workload_id:
@@ -53,7 +53,7 @@ class FileLogs(LogSource):
         self.statistics = seen = LogStatistics(undated=undated)
         for _, record, _ in self._readable(seen, None):
             timestamp = epoch_seconds(record.get("timestamp"))
-            seen.meet(str(record.get("client_id")), str(record.get("workload_id")), timestamp)
+            seen.meet(_owner(record.get("client_id")), _owner(record.get("workload_id")), timestamp)
 
     def _readable(
         self, seen: LogStatistics, only: bytes | None
@@ -87,6 +87,11 @@ class FileLogs(LogSource):
             raise RecordError(f"{self.path} is not there. Give a log file or a folder of log files")
         found = [path for path in self.path.rglob("*") if is_log(path.name) and path.is_file()]
         return sorted(found, key=str)
+
+
+def _owner(value: object) -> str:
+    """Return an id as text; a list or an object is nobody's, and may be nested too deeply to be written as text."""
+    return str(None if isinstance(value, dict | list) else value)
 
 
 def _nearly_json(line: bytes) -> object:
