@@ -112,6 +112,12 @@ def test_the_plot_names_the_tools_called_most_and_puts_the_rest_together(tmp_pat
     assert max(map(len, found)) <= 40
 
 
+def test_a_tool_that_is_new_in_this_window_is_named_in_the_plot(tmp_path: Path) -> None:
+    mix = {f"tool_{rank}": 1 / (rank + 1) for rank in range(40)}
+    plot_windows([*windows(59, mix), windows(60, {**mix, "reboot": 0.4})[59]], tmp_path / "plot.svg")
+    assert "reboot" in labels(tmp_path / "plot.svg")
+
+
 def test_a_tool_name_of_any_kind_is_shown_as_it_is(tmp_path: Path) -> None:
     mix = {"_private": 1.0, "$x^2$": 1.0, "查询": 1.0, "<b>&": 1.0, "bell\x07": 1.0}
     with warnings.catch_warnings():

@@ -1,7 +1,6 @@
 """The plot in the report: volume, tools and prompt lengths, window by window."""
 
 import warnings
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,10 +59,13 @@ def _plot_volume(axes: "Axes", windows: Sequence[WindowStatistics]) -> None:
 
 
 def _plot_tools(axes: "Axes", windows: Sequence[WindowStatistics]) -> None:
-    total: Counter[str] = Counter()
-    for window in windows:
-        total.update(window.tools.records)
-    ranked = sorted(total, key=lambda name: (-total[name], name))
+    tools = {name for window in windows for name in window.tools.records}
+    # Named are those called most in all, and those called most now: what is new is not lost in the rest.
+    weight = {
+        name: sum(_share(w, [name]) for w in windows) / len(windows) + _share(windows[-1], [name])
+        for name in tools
+    }
+    ranked = sorted(tools, key=lambda name: (-weight[name], name))
     # One too many would be "other" alone, which says less than its name.
     named = ranked if len(ranked) <= len(_COLOURS) else ranked[: len(_COLOURS) - 1]
     rest = len(ranked) - len(named)
