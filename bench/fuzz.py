@@ -17,8 +17,8 @@ from bench.data_path import path_config, take_path
 from bench.logs import Kind, log_paths, sound_records
 from bench.mutations import mutated
 from bench.outcome import Target, finish, print_table
-from include.flywheel.rejections import REASONS
 from include.flywheel.logs.files import FileLogs
+from include.flywheel.rejections import REASONS
 
 #: Mutated lines in one pass of the path, and sound ones that make sure there is something to build.
 _BATCH, _SOUND = 1_000, 100
@@ -71,19 +71,23 @@ def check(like: dict[str, Any], lines: Sequence[bytes], folder: Path) -> Counter
     config = path_config(limit=len(lines), eval_size=20)
     passed = take_path(source, folder, client_id=client_id, workload_id=workload_id, config=config)
     exported, curated, dataset = passed.exported, passed.curated, passed.dataset
+    left_out = Counter(dataset.set_aside)
 
     written = sum(1 for line in log.read_bytes().split(b"\n") if line.strip())
-    elsewhere = sum(source.statistics.workloads.values()) - exported.exported
+    elsewhere = sum(source.statistics.workloads.values()) + source.statistics.passed_over - exported.exported
     _same("lines", written, exported.exported + exported.unreadable + elsewhere)
     _same("exported records", curated.exported, exported.exported)
     _same("exported records", exported.exported, curated.kept + sum(curated.set_aside.values()))
-    _same("unknown reasons", set(curated.set_aside) - set(REASONS), set())
-    _same("kept records", curated.kept, dataset.train + dataset.validation + dataset.eval)
+    _same("unknown reasons", (set(curated.set_aside) | set(left_out)) - set(REASONS), set())
+    sides = dataset.train + dataset.validation + dataset.eval
+    _same("kept records", curated.kept, sides + left_out.total())
     for path, summary in dataset.files.items():
         rows = [json.loads(row, parse_constant=_no_constant) for row in _rows(folder / "dataset" / path)]
         _same(f"rows of {path}", len(rows), summary.rows)
-    return Counter(curated.set_aside) + Counter(
-        kept=curated.kept, unreadable=exported.unreadable, other_workload=elsewhere
+    return (
+        Counter(curated.set_aside)
+        + left_out
+        + Counter(kept=sides, unreadable=exported.unreadable, other_workload=elsewhere)
     )
 
 

@@ -46,7 +46,8 @@ class LineWriter:
 
     @property
     def sha256(self) -> str:
-        """The hash, in hex, of everything handed over; empty when none was asked for."""
+        """The hash, in hex, of everything written so far; empty when none was asked for."""
+        self.flush()
         return self._sha256.hexdigest() if self._sha256 else ""
 
 

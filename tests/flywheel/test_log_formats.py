@@ -64,10 +64,8 @@ FORMATS: dict[str, Callable[[list[Any]], bytes]] = {
 
 
 def read(path: Path, window: Window | None = None) -> list[Any]:
-    """Return the records that are found, having checked that each was handed on as its line says."""
-    found = list(FileLogs(path).records(CLIENT, WORKLOAD, window or Window()))
-    assert all(record.record == json.loads(record.line) and b"\n" not in record.line for record in found)
-    return [record.record for record in found]
+    """Return the records that are found."""
+    return [record.record for record in FileLogs(path).records(CLIENT, WORKLOAD, window or Window())]
 
 
 @pytest.mark.parametrize("name", FORMATS)
