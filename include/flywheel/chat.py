@@ -1,6 +1,7 @@
 """Chat messages as they are found in logs, read without changing the caller's objects."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -18,6 +19,9 @@ _ROUNDED = 2.0**63
 
 #: The JSON writer gives up at 254 levels, and a row has a few above the arguments.
 _MOST_LEVELS = 240
+
+#: Arguments of fewer characters are remembered as objects.
+_SHORT = 1000
 
 
 class Unusable(Exception):  # noqa: N818 - not an error of the program: a verdict on one record
@@ -54,10 +58,22 @@ def arguments_object(arguments: object) -> dict[str, Any]:
     if arguments is None or arguments == "":
         return {}
     if isinstance(arguments, str):
-        try:
-            arguments = orjson.loads(arguments)
-        except orjson.JSONDecodeError:
-            raise Unusable("bad_tool_arguments") from None
+        return _object_of_short(arguments) if len(arguments) < _SHORT else _object_of(arguments)
+    return _checked(arguments)
+
+
+def _object_of(text: str) -> dict[str, Any]:
+    try:
+        return _checked(orjson.loads(text))
+    except orjson.JSONDecodeError:
+        raise Unusable("bad_tool_arguments") from None
+
+
+#: A call stands in the prompts of all later turns of its conversation. Nobody changes what is returned.
+_object_of_short = lru_cache(maxsize=4096)(_object_of)
+
+
+def _checked(arguments: object) -> dict[str, Any]:
     if not isinstance(arguments, dict):
         raise Unusable("bad_tool_arguments")
     _check(arguments, 0)
@@ -128,15 +144,11 @@ def messages_of(request: object) -> list[Message]:
     Raises Unusable: `malformed_request` when they are not a conversation, `not_text` when there is more to see or hear.
     """
     messages = request.get("messages") if isinstance(request, dict) else None
-    if (
-        not isinstance(messages, list)
-        or not messages
-        or not all(_is_message(message) for message in messages)
-    ):
+    if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
         raise Unusable("malformed_request")
     for message in messages:
         content = message.get("content")
-        if isinstance(content, list) and not all(_is_text(part) for part in content):
+        if isinstance(content, list) and not all(map(_is_text, content)):
             raise Unusable("not_text")
     return messages
 
@@ -157,13 +169,13 @@ def _is_message(message: object) -> bool:
             return False
     elif content is not None and not isinstance(content, str):
         return False
-    return calls is None or (isinstance(calls, list) and all(_is_function(call) for call in calls))
+    return calls is None or (isinstance(calls, list) and all(map(_is_function, calls)))
 
 
 def tools_of(request: Message) -> list[Message] | None:
     """Return the tools that a request offers, None for none; raise Unusable (`malformed_tools`) when they are no functions."""
     tools = request.get("tools") or None
-    if tools is not None and not (isinstance(tools, list) and all(_is_function(tool) for tool in tools)):
+    if tools is not None and not (isinstance(tools, list) and all(map(_is_function, tools))):
         raise Unusable("malformed_tools")
     return tools
 
@@ -178,7 +190,8 @@ def with_argument_objects(messages: Sequence[Message]) -> list[Message]:
 
     Arguments that are no JSON object stay as they are: they belong to the prompt, not to the answer.
     """
-    return [_converted(message, _object_or_same) for message in messages]
+    # The question is asked here and not in the call: most messages have none, and there are many.
+    return [_converted(m, _object_or_same) if m.get("tool_calls") else m for m in messages]
 
 
 def with_argument_texts(messages: Sequence[Message]) -> list[Message]:
