@@ -40,7 +40,7 @@ _AFTER_STREET = (
 )
 _CODE = re.compile(
     rf"\b({_POSTCODE_GB.replace(' ?', ' ')})\b"
-    r"|(?i:\b(?:zip|postal|post|plz|postleitzahl|código postal|code postal|cap|cp)[ -]?(?:code)?(?: is| ist| es| est)?[:\s]+)((?=\w*\d)[\w-]{4,10})(?!\w)"
+    rf"|(?i:\b(?:zip|postal|post|plz|postleitzahl|código postal|code postal|cap|cp)[ -]?(?:code)?(?: is| ist| es| est)?[:\s]+)({_POSTCODE_GB}|(?=\w*\d)[\w-]{{4,10}})(?!\w)"
     rf"|\b(?:{_STATES}) (\d{{5}}(?:-\d{{4}})?)(?![\w-])"
 )
 _CITY_BEFORE_STATE = re.compile(rf"({_CITY}), (?:{_STATES}) \d{{5}}\b")

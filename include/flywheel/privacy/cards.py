@@ -46,6 +46,6 @@ def find_ibans(text: str) -> Iterator[Span]:
 
 def _valid(text: str) -> str | None:
     try:
-        return str(iban.validate(text))
+        return str(iban.validate(text, check_country=False))
     except ValidationError:
         return None

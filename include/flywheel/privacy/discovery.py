@@ -16,11 +16,14 @@ from include.flywheel.privacy.national_ids import find_national_ids
 from include.flywheel.privacy.persons import find_persons
 from include.flywheel.privacy.phones import PhoneFinder
 from include.flywheel.privacy.settings import PrivacyConfig
-from include.flywheel.privacy.spans import TAKEN, Finder, Finding
+from include.flywheel.privacy.spans import CUSTOM, TAKEN, Finder, Finding
 from include.flywheel.records import digest
 
 #: Texts remembered: about 15 MB, and the conversations of an hour in a busy log.
 _REMEMBERED = 50_000
+
+#: The key of a value is no announcement of these in it: under `name` are products, too.
+_BY_KEY_ALONE = frozenset({"person", "address", "email"})
 
 #: An image in a message may be a megabyte of base64.
 _DATA_URL = "data:"
@@ -44,7 +47,7 @@ class Discovery:
     """Find personal data of the kinds that the settings name."""
 
     def __init__(self, settings: PrivacyConfig) -> None:
-        finders: dict[str, Finder] = {custom.name: CustomFinder(custom.pattern) for custom in settings.custom}
+        finders: dict[str, Finder] = {CUSTOM + c.name: CustomFinder(c.pattern) for c in settings.custom}
         # What has a check digit comes first: a phone number may be a part of an IBAN, never the other way round.
         finders |= {
             "email": find_emails,
@@ -56,7 +59,7 @@ class Discovery:
             "address": find_addresses,
             "person": find_persons,
         }
-        wanted = {*settings.entities, *(custom.name for custom in settings.custom)}
+        wanted = {*settings.entities, *(CUSTOM + custom.name for custom in settings.custom)}
         self._finders = {kind: finder for kind, finder in finders.items() if kind in wanted}
         self._wanted = wanted
         self._keep = {value.lower() for value in settings.keep}
@@ -123,6 +126,8 @@ class Discovery:
         for kind, find in self._finders.items():
             if kind in _NEEDS and not _NEEDS[kind](text):
                 continue
+            if kind in _BY_KEY_ALONE and start:
+                text = TAKEN * start + text[start:]
             spans = [span for span in find(text) if span.start >= start]
             yield from (Finding(kind, span.value, text[span.start : span.end]) for span in spans)
             for span in spans:

@@ -35,7 +35,7 @@ class PhoneFinder:
                 continue
             context = before(text, match.start())
             named = _PHONE_WORD.search(context) is not None
-            if not named and identifies_a_thing(context):
+            if identifies_a_thing(context):
                 continue
             number = self._number(match[0], named)
             if number is not None:

@@ -1,29 +1,16 @@
 """From found values to placeholders, and from one text to the same text with placeholders."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from include.flywheel.privacy import json_text
 from include.flywheel.privacy.keys import kind_of, normal
-from include.flywheel.privacy.names import AMBIGUOUS
-from include.flywheel.privacy.spans import Finding, digits_of
+from include.flywheel.privacy.occurrences import Form, occurrences
+from include.flywheel.privacy.spans import CUSTOM, Finding, digits_of
 
 #: A whole number of fewer digits is replaced only under a key that says what it is: 19122 may be a price.
 _TELLING_DIGITS = 7
-
-_LETTERS_END = r"(?![^\W_])"
-_LETTERS_BEGIN = r"(?<![^\W_])"
-
-
-class Form(NamedTuple):
-    """One way in which a value is written, and what stands for it."""
-
-    kind: str
-    form: str
-    placeholder: str
 
 
 class Placeholders:
@@ -41,17 +28,20 @@ class Placeholders:
     def add(self, finding: Finding) -> None:
         """Take a value; one that is known keeps its placeholder, also under another kind."""
         kind, value, form = finding
-        placeholder = self._of_value.get(value) or (self._forms[form.lower()].placeholder if form.lower() in self._forms else None)
+        known = self._forms.get(form.lower())
+        placeholder = self._of_value.get(value) or (known.placeholder if known else None)
         if placeholder is None:
-            self.counts[kind] += 1
-            placeholder = f"<{kind.upper()}_{self.counts[kind]}>"
+            name = kind.removeprefix(CUSTOM)
+            self.counts[name] += 1
+            placeholder = f"<{name.upper()}_{self.counts[name]}>"
         self._of_value[value] = placeholder
         for written in _writings(finding):
-            self._forms.setdefault(written.lower(), Form(kind, written, placeholder))
+            lower = one_to_one_lower(written)
+            self._forms.setdefault(lower, Form(kind, lower, written, placeholder))
 
     def replacement(self) -> "Replacement":
         """Return what replaces all forms of the values taken so far."""
-        return Replacement(tuple(self._forms.values()))
+        return Replacement(list(self._forms.values()))
 
 
 def _writings(finding: Finding) -> list[str]:
@@ -64,81 +54,69 @@ def _writings(finding: Finding) -> list[str]:
     return [form]
 
 
+def one_to_one_lower(text: str) -> str:
+    """Return a text in lower case, character by character, so that places in it are places in the text."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(lower if len(lower := c.lower()) == 1 else c for c in text)
+
+
 class Replacement:
     """Replace the forms of values by their placeholders."""
 
     def __init__(self, forms: Sequence[Form]) -> None:
         # The longest first: a name is a part of an e-mail address.
-        self._forms = tuple(sorted(forms, key=lambda form: (-len(form.form), form.form)))
-        self._lowered = [form.form.lower() for form in self._forms]
+        self._forms = sorted(forms, key=lambda form: -len(form.lower))
+        self._names = {form.lower for form in forms if form.kind == "person"}
 
     def text(self, text: str) -> str:
         """Return a text, which may be JSON, with placeholders."""
-        lowered = text.lower()
-        escaped = "\\" in text
-        if not escaped and not any(form in lowered for form in self._lowered):
-            return text
-        if json_text.parsed(text) is not None:
-            return json_text.rewritten(text, self._leaf)
-        return self._replaced(text)
+        return self._text(text, self._forms)
 
     def value(self, value: Any, key: str = "") -> Any:
         """Return parsed JSON with placeholders; what holds none may be the same object."""
+        return self._value(value, key, self._forms)
+
+    def _text(self, text: str, forms: Sequence[Form]) -> str:
+        lowered = one_to_one_lower(text)
+        if "\\" in text and json_text.parsed(text) is not None:
+            # Escaped letters: only its leaves tell what it holds.
+            return json_text.rewritten(text, lambda key, leaf: self._leaf(leaf, key, forms))
+        forms = [form for form in forms if form.lower in lowered]
+        if not forms:
+            return text
+        if json_text.parsed(text) is not None:
+            return json_text.rewritten(text, lambda key, leaf: self._leaf(leaf, key, forms))
+        return self._plain(text, lowered, forms)
+
+    def _value(self, value: Any, key: str, forms: Sequence[Form]) -> Any:
         if isinstance(value, dict):
-            return {name: self.value(inner, name) for name, inner in value.items()}
+            return {name: self._value(inner, name, forms) for name, inner in value.items()}
         if isinstance(value, list):
-            return [self.value(inner, key) for inner in value]
+            return [self._value(inner, key, forms) for inner in value]
         if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-            return self._leaf(key, value)
+            return self._leaf(value, key, forms)
         return value
 
-    def _leaf(self, key: str, value: str | int) -> str | int:
+    def _leaf(self, value: str | int, key: str, forms: Sequence[Form]) -> str | int:
         if isinstance(value, str):
-            return self.text(value)
+            return self._text(value, forms)
         digits = str(value)
         if len(digits) < _TELLING_DIGITS and kind_of(normal(key)) is None:
             return value
-        return next((form.placeholder for form in self._forms if form.form == digits), value)
+        return next((form.placeholder for form in forms if form.form == digits), value)
 
-    def _replaced(self, text: str) -> str:
-        pattern = _pattern(self._forms)
-        return pattern.sub(lambda match: self._forms[(match.lastindex or 1) - 1].placeholder, text)
-
-
-@lru_cache(maxsize=2048)
-def _pattern(forms: tuple[Form, ...]) -> re.Pattern[str]:
-    """Return the pattern with one group per form; turns that add no value share it."""
-    names = [form.form for form in forms if form.kind == "person"]
-    return re.compile("|".join(f"({_expression(form, names)})" for form in forms), re.IGNORECASE)
-
-
-def _expression(form: Form, names: Sequence[str]) -> str:
-    written = re.escape(form.form)
-    if form.kind == "person":
-        return _name_expression(form.form, names)
-    if form.kind in ("email", "phone", "card", "iban", "national_id", "address", "ip"):
-        if form.form.isdigit():
-            return rf"(?<![\w#$€£])(?<!\d[.,-]){written}(?!\w|[.,-]\d)"
-        exact = f"(?-i:{written})" if form.kind == "address" and form.form.isalpha() else written
-        return rf"(?<!\w){exact}(?!\w)"
-    return f"(?-i:{written})"
-
-
-def _name_expression(name: str, names: Sequence[str]) -> str:
-    """Return where a part of a name is meant: `Will` is one in "Hi Will," and beside "Smith", not in "Will you …".
-
-    An underscore is a border: names are parts of handles such as sofia_li_9219.
-    """
-    written = re.escape(name)
-    in_handle = f"(?<=_){written}(?=_|\\d)|{_LETTERS_BEGIN}{written}(?=_)"
-    if name.lower() not in AMBIGUOUS and len(name) > 2:
-        return f"{_LETTERS_BEGIN}{written}{_LETTERS_END}|{in_handle}"
-    # Written as a name: with a capital first, or as a value of its own.
-    capital = f"(?-i:{re.escape(name[:1].upper() + name[1:])}|{re.escape(name.upper())})"
-    if name.lower() not in AMBIGUOUS:
-        return f"{_LETTERS_BEGIN}{capital}{_LETTERS_END}|\\A{written}\\Z|{in_handle}"
-    others = "|".join(re.escape(other) for other in names if other.lower() != name.lower())
-    beside = f"|{_LETTERS_BEGIN}{capital}(?= (?:\\w\\. )?(?:{others}){_LETTERS_END})" if others else ""
-    beside += "".join(f"|(?<={re.escape(other)} ){capital}{_LETTERS_END}" for other in names if other.lower() != name.lower())
-    greeted = "|".join(f"(?<={word} )" for word in ("hi", "hello", "hey", "dear", "thanks", "you", "thanks,", "you,", "is", "name", "mr.", "ms.", "mrs."))
-    return f"\\A{written}\\Z|{in_handle}{beside}|(?:{greeted}){capital}(?=\\s*(?:[,.!?;:]|\\n|\\Z))"
+    def _plain(self, text: str, lowered: str, forms: Sequence[Form]) -> str:
+        taken = bytearray(len(text))
+        spans = []
+        for form in forms:
+            for start, end in occurrences(form, text, lowered, self._names):
+                if taken.find(1, start, end) < 0:
+                    taken[start:end] = b"\x01" * (end - start)
+                    spans.append((start, end, form.placeholder))
+        parts, done = [], 0
+        for start, end, placeholder in sorted(spans):
+            parts += [text[done:start], placeholder]
+            done = end
+        return "".join([*parts, text[done:]])

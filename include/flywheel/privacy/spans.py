@@ -38,6 +38,10 @@ _IDENTIFIES_A_THING = re.compile(
 )
 
 
+#: Marks the kinds of the user's own patterns, whose names are free.
+CUSTOM = "custom:"
+
+
 def before(text: str, start: int) -> str:
     """Return what stands directly before a place, on the same line."""
     return text[max(0, start - _NEAR) : start].rpartition("\n")[2]
