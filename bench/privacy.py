@@ -62,7 +62,8 @@ class Result:
         for span in found:
             self.found[span.kind] += 1
             right = any(
-                label.kind == span.kind and label.start < span.end and span.start < label.end for label in text.labels
+                label.kind == span.kind and label.start < span.end and span.start < label.end
+                for label in text.labels
             )
             self.right[span.kind] += right
             if not right:
@@ -70,7 +71,9 @@ class Result:
         for label in text.labels:
             # Blanks between the parts of a name stay; they tell nothing.
             letters = [place for place in range(label.start, label.end) if not text.text[place].isspace()]
-            hidden = sum(any(s.kind == label.kind and s.start <= place < s.end for s in found) for place in letters)
+            hidden = sum(
+                any(s.kind == label.kind and s.start <= place < s.end for s in found) for place in letters
+            )
             covered = hidden >= _COVERED * len(letters)
             self.labels[label.kind] += 1
             self.covered[label.kind] += covered
@@ -128,7 +131,9 @@ def main() -> int:
             targets[f"{kind}_{what}"] = {"value": round(value, 4), "target": target, "ok": value >= target}
     if options.logs:
         for mode in ("report", "replace"):
-            print(f"{mode}: {seconds_per_thousand(options.logs, mode):.3f} s for 1,000 records of {options.logs.name}")
+            print(
+                f"{mode}: {seconds_per_thousand(options.logs, mode):.3f} s for 1,000 records of {options.logs.name}"
+            )
     print(json.dumps({"bench": "privacy", "targets": targets}))
     return 0 if all(target["ok"] for target in targets.values()) else 1
 

@@ -30,7 +30,16 @@ _IBANS = [
     "AT611904300234573201", "SE4550000000058398257466", "PT50000201231234567890154", "IE29AIBK93115212345678", "NO9386011117947",
     "DK5000400440116243", "FI2112345600000785",
 ]  # fmt: skip
-_DOMAINS = ["example.com", "gmail.com", "mail.acme.co.uk", "web.de", "orange.fr", "outlook.com", "uni-bonn.de", "proton.me"]
+_DOMAINS = [
+    "example.com",
+    "gmail.com",
+    "mail.acme.co.uk",
+    "web.de",
+    "orange.fr",
+    "outlook.com",
+    "uni-bonn.de",
+    "proton.me",
+]
 
 
 class Values:
@@ -81,7 +90,13 @@ class Values:
             "".join(c for c in name.lower() if c in string.ascii_lowercase)
             for name in (self._first, self._last)
         )
-        local = self._pick(f"{first}.{last}", f"{first}{self._digits(4)}", f"{first[0]}_{last}+shop", f"{last}-{first}", f"{first}.{last}{self._digits(4)}")
+        local = self._pick(
+            f"{first}.{last}",
+            f"{first}{self._digits(4)}",
+            f"{first[0]}_{last}+shop",
+            f"{last}-{first}",
+            f"{first}.{last}{self._digits(4)}",
+        )
         return f"{local}@{self._random.choice(_DOMAINS)}"
 
     def _phone(self, country: str) -> str:
@@ -103,7 +118,9 @@ class Values:
         return self._random.choice(_AREAS) + self._like("%######")
 
     def _make_card_plain(self) -> str:
-        brand, length = self._random.choice([("4", 16), ("51", 16), ("55", 16), ("2223", 16), ("37", 15), ("6011", 16)])
+        brand, length = self._random.choice(
+            [("4", 16), ("51", 16), ("55", 16), ("2223", 16), ("37", 15), ("6011", 16)]
+        )
         body = (brand + self._digits(16))[: length - 1]
         return body + luhn.calc_check_digit(body)
 
@@ -160,11 +177,14 @@ class Values:
         number = self._pick("1850575", "2790313", "1920969") + self._digits(6)
         number += f"{97 - int(number) % 97:02}"
         return self._pick(
-            number, f"{number[0]} {number[1:3]} {number[3:5]} {number[5:7]} {number[7:10]} {number[10:13]} {number[13:]}"
+            number,
+            f"{number[0]} {number[1:3]} {number[3:5]} {number[5:7]} {number[7:10]} {number[10:13]} {number[13:]}",
         )
 
     def _street(self, country: str) -> str:
-        return self._random.choice(STREETS[self._half][country]).replace("#", str(self._random.randint(2, 890)))
+        return self._random.choice(STREETS[self._half][country]).replace(
+            "#", str(self._random.randint(2, 890))
+        )
 
     def _city(self, country: str) -> str:
         return self._random.choice(CITIES[self._half][country])
@@ -173,7 +193,12 @@ class Values:
         return self._digits(5)
 
     def _make_unit(self) -> str:
-        return self._pick(f"Apt {self._like('%#')}", f"Suite {self._like('%##')}", f"Unit {self._like('%?')}", f"Apt. #{self._like('%#')}")
+        return self._pick(
+            f"Apt {self._like('%#')}",
+            f"Suite {self._like('%##')}",
+            f"Unit {self._like('%?')}",
+            f"Apt. #{self._like('%#')}",
+        )
 
     def _make_postcode(self) -> str:
         return self._pick("LS1 4AP", "BS8 1TH", "S10 2TN", "MK9 3BA", "SW1A 2AA")
@@ -185,7 +210,12 @@ class Values:
         return f"#W{self._digits(7)}"
 
     def _make_amount(self) -> str:
-        return self._pick(f"${self._digits(3)}.{self._like('##')}", f"€ 1.{self._like('###')},50", f"$1,{self._like('%##.##')}", "£49.99")
+        return self._pick(
+            f"${self._digits(3)}.{self._like('##')}",
+            f"€ 1.{self._like('###')},50",
+            f"$1,{self._like('%##.##')}",
+            "£49.99",
+        )
 
     def _make_date(self) -> str:
         return self._pick("2025-10-11", "10/11/2025", "11.10.2025", "April 5, 2025", "May 3", "11 Oct 2025")
@@ -197,7 +227,11 @@ class Values:
         return self._pick("5pm", "17:30", "08:15:00")
 
     def _make_tracking(self) -> str:
-        return self._pick(f"1Z{self._like('%%%??10123456784')}", self._digits(12), f"9400 1{self._like('### #### #### #### ##')}")
+        return self._pick(
+            f"1Z{self._like('%%%??10123456784')}",
+            self._digits(12),
+            f"9400 1{self._like('### #### #### #### ##')}",
+        )
 
     def _make_flight(self) -> str:
         return self._pick(f"HAT{self._like('%##')}", f"UA {self._like('%###')}", f"LH{self._like('%##')}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from include.flywheel import export
 from include.flywheel.chat import (
@@ -18,6 +18,7 @@ from include.flywheel.config_types import WorkloadType
 from include.flywheel.conversations import Conversations, Origin
 from include.flywheel.errors import NotEnoughRecordsError, RecordError
 from include.flywheel.jsonl import line_writer, read_lines, write_json
+from include.flywheel.privacy.settings import PrivacyConfig, PrivacySummary
 from include.flywheel.split import within_limit
 from include.flywheel.usable import Usable, usable_record
 
@@ -66,12 +67,14 @@ class CurationSummary(BaseModel):
     tools: dict[str, int]
     prompt_tokens_mean: int
     prompt_tokens_max: int
+    privacy: PrivacySummary = Field(default_factory=PrivacySummary)
 
 
 class _Found:
     """What the first pass found, a few bytes per usable record, for the decisions that need all."""
 
-    def __init__(self) -> None:
+    def __init__(self, privacy: PrivacyConfig) -> None:
+        self.privacy = PrivacySummary(mode=privacy.mode)
         self.exported = 0
         self.set_aside: Counter[str] = Counter()
         self.lines: dict[str, list[int]] = {}
@@ -86,6 +89,11 @@ class _Found:
         if len(named) < _NAMED_LINES:
             named.append(line)
 
+    def count(self, personal: Counter[str]) -> None:
+        self.privacy.records += bool(personal)
+        for kind, values in personal.items():
+            self.privacy.found[kind] = self.privacy.found.get(kind, 0) + values
+
     def take(self, origin: Origin, is_tool_call: bool, line: int) -> None:
         self.owners.append(self.origins.setdefault(origin, len(self.origins)))
         self.is_tool_call.append(is_tool_call)
@@ -93,7 +101,12 @@ class _Found:
 
 
 def curate(
-    exported: Path, folder: Path, *, split: DataSplitConfig, workload_type: str = "auto"
+    exported: Path,
+    folder: Path,
+    *,
+    split: DataSplitConfig,
+    workload_type: str = "auto",
+    privacy: PrivacyConfig | None = None,
 ) -> CurationSummary:
     """Keep the usable records of `exported/records.jsonl`, or say why not.
 
@@ -104,9 +117,13 @@ def curate(
 
     Raises NotEnoughRecordsError with the counts by reason when nothing is kept.
     """
-    found = _Found()
+    privacy = privacy or PrivacyConfig()
+    found = _Found(privacy)
     with line_writer(folder / RECORDS) as rows, line_writer(folder / _FOUND) as index:
-        for line, usable in _usable(exported / export.RECORDS, found, split.parse_function_arguments):
+        for line, usable in _usable(
+            exported / export.RECORDS, found, split.parse_function_arguments, privacy
+        ):
+            found.count(usable.found)
             found.take(usable.origin, bool(usable.entry["tools"]), line)
             rows.write(usable.row)
             index.write(orjson.dumps({"line": rows.rows, **usable.entry}))
@@ -126,13 +143,21 @@ def curate(
     return summary
 
 
-def _usable(path: Path, found: _Found, parse_arguments: bool) -> Iterator[tuple[int, Usable]]:
+def _usable(
+    path: Path, found: _Found, parse_arguments: bool, privacy: PrivacyConfig
+) -> Iterator[tuple[int, Usable]]:
     """Yield each usable record with its line number in the export."""
+    redactor = None
+    if privacy.mode != "off":
+        # Its lists of names take a third of a second to read.
+        from include.flywheel.privacy.redactor import Redactor
+
+        redactor = Redactor(privacy)
     seen: set[bytes] = set()
     for line, text in enumerate(read_lines(path), start=1):
         found.exported += 1
         try:
-            usable = usable_record(text, parse_arguments)
+            usable = usable_record(text, parse_arguments, redactor)
         except Unusable as verdict:
             found.leave_out(verdict.reason, line)
             continue
@@ -190,6 +215,7 @@ def _settle(folder: Path, found: _Found, split: DataSplitConfig, wanted_type: st
         tools=dict(tools.most_common()),
         prompt_tokens_mean=round(tokens_sum / kept) if kept else 0,
         prompt_tokens_max=tokens_max,
+        privacy=found.privacy,
     )
 
 

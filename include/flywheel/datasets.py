@@ -17,6 +17,8 @@ from include.flywheel.config import FlywheelConfig
 from include.flywheel.config_types import WorkloadType, slug
 from include.flywheel.icl import Example, ExamplePool, IclPrompts
 from include.flywheel.jsonl import LineWriter, MixedLines, line_writer, read_lines, write_json
+from include.flywheel.privacy import PATTERNS_VERSION
+from include.flywheel.privacy.metadata import nameless
 from include.flywheel.split import Side, Split, split_conversations
 
 #: Raised when the meaning of the files changes.
@@ -89,7 +91,8 @@ def build_datasets(
 
     origin = {"workload_id": workload_id, "client_id": client_id}
     with_tools = config.evaluation_config.shows_tools(workload_type)
-    written = _write_sides(curated, folder, split, pool, origin, with_tools)
+    private = config.privacy.mode == "replace"
+    written = _write_sides(curated, folder, split, pool, origin, with_tools, private)
     icl = {}
     for context in config.icl_contexts():
         prompts = IclPrompts(context, config.icl_config, pool, with_tools)
@@ -114,6 +117,7 @@ def build_datasets(
         **summary.model_dump(mode="json"),
         **origin,
         "data_split_config": settings.model_dump(mode="json"),
+        "privacy": {**config.privacy.model_dump(mode="json"), "patterns_version": PATTERNS_VERSION},
         "icl_config": config.icl_config.model_dump(mode="json", exclude={"similarity_config"}),
     }
     write_json(folder / MANIFEST, manifest)
@@ -134,12 +138,13 @@ def _write_sides(
     pool: ExamplePool,
     origin: Mapping[str, str],
     with_tools: bool,
+    private: bool,
 ) -> dict[str, FileSummary]:
     """Write train, validation and eval in one pass; only eval records and examples are parsed.
 
     Training shows tools exactly when the evaluation does: otherwise the two prompts would differ. The eval records are
     mixed, the same way in every run: evaluations that are asked only the first of them are asked a sample, not the
-    oldest.
+    oldest. `private` hides the names of conversations, which are logged.
     """
     chosen = pool.chosen()
     with ExitStack() as stack:
@@ -150,6 +155,8 @@ def _write_sides(
         for entry, row in curation.kept_rows(curated):
             side = split.side_of(entry["conversation"])
             if side == "eval":
+                if private:
+                    entry["conversation"] = nameless(entry["conversation"])
                 mixed.add(entry["id"], orjson.dumps({**eval_row(entry, orjson.loads(row)), **origin}))
                 continue
             cut = entry["tools_at"] and not with_tools

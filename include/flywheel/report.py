@@ -52,6 +52,7 @@ def make_report(
             validation=dataset.validation,
             eval=dataset.eval,
         ),
+        privacy=curated.privacy,
         candidates=ordered,
         recommendation=recommend(ordered, bars, config.recommendation.confidence),
         dataset=dataset.name,
@@ -155,8 +156,17 @@ def _data(report: Report) -> str:
         f"- set aside: {records.exported - records.kept}",
     ]
     lines += [f"  - {name}: {count} ({REASONS.get(name, name)})" for name, count in records.set_aside.items()]
+    if report.privacy.mode != "off":
+        lines.append(_privacy(report))
     lines.append(f"- dataset: `{report.dataset}`")
     return "\n".join(lines)
+
+
+def _privacy(report: Report) -> str:
+    privacy = report.privacy
+    counts = ", ".join(f"{kind} {count}" for kind, count in sorted(privacy.found.items())) or "nothing"
+    done = "replaced" if privacy.mode == "replace" else "found, left as it is,"
+    return f"- personal data {done} in {privacy.records} records: {counts} (values, once per record)"
 
 
 def _reproduce(report: Report, command: str) -> str:

@@ -1,6 +1,7 @@
 """One exported record: usable, and then what is kept of it, or the reason why it is not."""
 
-from typing import Any, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -13,20 +14,28 @@ from include.flywheel.chat import (
     with_argument_objects,
 )
 from include.flywheel.conversations import Origin, origin_of
+from include.flywheel.privacy.metadata import request_parameters, response_facts
 from include.flywheel.records import digest, epoch_seconds
 from include.flywheel.tokens import estimate_tokens
 
+if TYPE_CHECKING:
+    from include.flywheel.privacy.redactor import Redactor
+
 
 class Usable(NamedTuple):
-    """A usable record: its training row, its index entry, and what tells its conversation."""
+    """A usable record: its training row, its index entry, what tells its conversation, how much personal data it held."""
 
     row: bytes
     entry: dict[str, Any]
     origin: Origin
+    found: Counter[str]
 
 
-def usable_record(text: bytes, parse_arguments: bool) -> Usable:
-    """Return what is kept of a record, given as its line in the export; raise Unusable with the reason."""
+def usable_record(text: bytes, parse_arguments: bool, redactor: "Redactor | None" = None) -> Usable:
+    """Return what is kept of a record, given as its line in the export; raise Unusable with the reason.
+
+    With a redactor in mode `replace` nothing personal that it finds is in the row and the entry; the origin is as logged.
+    """
     try:
         record = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -46,6 +55,14 @@ def usable_record(text: bytes, parse_arguments: bool) -> Usable:
         raise Unusable("no_tools_offered")
     shown = with_argument_objects(messages) if parse_arguments else messages
     row, tools_at = training_row(shown, answer, tools)
+    found: Counter[str] = Counter()
+    asked, answered = _without(request, "messages", "tools"), _without(response, "choices")
+    if redactor is not None:
+        shown, message, found = redactor.apply(shown, answer.message)
+        answer = Answer(message, answer.tools)
+        if redactor.replaces:
+            row, tools_at = training_row(shown, answer, tools)
+            asked, answered = request_parameters(asked), response_facts(answered)
     choice = _written(request.get("tool_choice")) if "tool_choice" in request else b""
     entry = {
         # What the model was shown and what it answered: equal ids are duplicates, in every run.
@@ -54,11 +71,11 @@ def usable_record(text: bytes, parse_arguments: bool) -> Usable:
         "tools": answer.tools,
         "tools_at": tools_at,
         "prompt_tokens": estimate_tokens(len(row) - len(orjson.dumps(answer.message))),
-        "request": orjson.Fragment(_written(_without(request, "messages", "tools"))),
-        "response": orjson.Fragment(_written(_without(response, "choices"))),
+        "request": orjson.Fragment(_written(asked)),
+        "response": orjson.Fragment(_written(answered)),
         "finish_reason": orjson.Fragment(_written(response["choices"][0].get("finish_reason"))),
     }
-    return Usable(row, entry, origin_of(request))
+    return Usable(row, entry, origin_of(request), found)
 
 
 def _without(thing: dict[str, Any], *keys: str) -> dict[str, Any]:

@@ -35,7 +35,11 @@ def curate_records(run: Run, exported: dict[str, Any]) -> dict[str, Any]:
     config, folder = flywheel_config(), run_folder(run)
     workload_type = config.evaluation_config.workload_type
     summary = curate(
-        folder / "export", folder / "curated", split=config.data_split_config, workload_type=workload_type
+        folder / "export",
+        folder / "curated",
+        split=config.data_split_config,
+        workload_type=workload_type,
+        privacy=config.privacy,
     )
     return summary.model_dump(mode="json")
 

@@ -14,9 +14,9 @@ _STREETS = (
     r"\b\d{1,5} (?:[NSEW]\.? )?Broadway\b",
     r"\bP\.? ?O\.? Box \d{1,6}\b",
     # Germany, Austria, Switzerland: name with its kind, number.
-    r"\b(?:[A-ZÄÖÜ][\wäöüß.-]*[- ])?[A-ZÄÖÜ]?[\wäöüß-]*(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|damm|ufer|Straße|Strasse|Str\.|Weg|Platz|Allee)"
-    r" ?\d{1,4} ?[a-z]?\b",
-    r"\b(?:Am|An der|An den|Im|In der|Auf der|Auf dem|Zum|Zur) (?:[A-ZÄÖÜ][\wäöüß-]+ ){1,2}\d{1,4} ?[a-z]?\b",
+    r"\b(?:[A-ZÄÖÜ][\w.-]*[- ])?(?:[A-ZÄÖÜ][\w-]*(?:straße|strasse|str\.|weg|platz|allee|gasse|damm|ufer)|Straße|Strasse|Str\.|Weg|Platz|Allee|"
+    r"Ring|[A-ZÄÖÜ][\w-]*-(?:Straße|Strasse|Str\.|Weg|Platz|Allee|Ring)) ?\d{1,4}(?: ?[a-z])?\b",
+    r"\b(?:Am|An der|An den|Im|In der|Auf der|Auf dem|Zum|Zur) (?:[A-ZÄÖÜ][\wäöüß-]+ ){1,2}\d{1,4}(?: ?[a-z])?\b",
     # France, Belgium.
     r"\b\d{1,4}(?: bis| ter)?,? (?i:rue|avenue|boulevard|bd|place|chemin|allée|impasse|quai|route|cours|square)"
     rf"(?: (?:de la|de l['’]|de|du|des|d['’]|la|le|les|l['’]))? ?{_CAP}(?:[ -](?:de |du |des )?{_CAP}){{0,3}}",
@@ -29,9 +29,7 @@ _UNIT = re.compile(r",?\s*\b((?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor)\.? ?#?\
 _CITY = r"[A-ZÀ-ÖØ-Þ][\w'’-]+(?:[ -][A-ZÀ-ÖØ-Þ][\w'’-]+){0,2}"
 #: Behind a street: ", Springfield, IL 62704", ", 50667 Köln", ", Leeds LS1 4AP".
 _POSTCODE_GB = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}"
-_STATES = (
-    "A[LKZR]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]"
-)
+_STATES = "A[LKZR]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]"
 _AFTER_STREET = (
     re.compile(rf"[\s,;]+(?:now, ?)?({_CITY}),? (?:{_STATES})[ ,]+(\d{{5}}(?:-\d{{4}})?)\b"),
     re.compile(rf"[\s,;]+(?:[A-Z]{{1,2}}-)?(\d{{4,5}}) ({_CITY})"),
@@ -40,10 +38,13 @@ _AFTER_STREET = (
 )
 _CODE = re.compile(
     rf"\b({_POSTCODE_GB.replace(' ?', ' ')})\b"
-    rf"|(?i:\b(?:zip|postal|post|plz|postleitzahl|código postal|code postal|cap|cp)[ -]?(?:code)?(?: is| ist| es| est)?[:\s]+)({_POSTCODE_GB}|(?=\w*\d)[\w-]{{4,10}})(?!\w)"
+    rf"|(?i:\b(?:zip|postal|post|plz|postleitzahl|código postal|code postal|cap|cp)[ -]?(?:code)?(?: is| ist| es| est|, it['’]s(?: the \w+ one)?)?[:\s]+)({_POSTCODE_GB}|(?=\w*\d)[\w-]{{4,10}})(?!\w)"
     rf"|\b(?:{_STATES}) (\d{{5}}(?:-\d{{4}})?)(?![\w-])"
 )
-_CITY_BEFORE_STATE = re.compile(rf"({_CITY}), (?:{_STATES}) \d{{5}}\b")
+#: OK, IN, ME, OR and HI are words as well.
+_CITY_BEFORE_STATE = re.compile(
+    rf"({_CITY}), (?:(?:{_STATES}) \d{{5}}\b|(?!OK|IN|ME|OR|HI)(?:{_STATES})(?!\w))"
+)
 
 
 def find_addresses(text: str) -> Iterator[Span]:

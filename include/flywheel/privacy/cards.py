@@ -15,7 +15,9 @@ _NETWORKS = re.compile(
     r"|3(?:0[0-5]|[689]\d)\d{11}|(?:6011|65\d\d|64[4-9]\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17}"
 )
 _GROUPS = re.compile(r"\d+|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{4,5}")
-_CARD_WORD = re.compile(r"card|visa|master|amex|american express|debit|karte|carte|tarjeta|carta", re.IGNORECASE)
+_CARD_WORD = re.compile(
+    r"card|visa|master|amex|american express|debit|karte|carte|tarjeta|carta", re.IGNORECASE
+)
 _IBAN = re.compile(
     r"(?<![\w#])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{2,4}){2,8}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", re.IGNORECASE
 )

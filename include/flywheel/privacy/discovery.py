@@ -35,7 +35,9 @@ _PAIR = re.compile(r"""["'](\w{2,30})["']\s*:\s*["']([^"'\n]{1,120})["']""")
 
 #: What a text must have for a finder to be worth asking.
 _NEEDS: dict[str, Callable[[str], object]] = {
-    "email": lambda text: "@" in text or " at" in text.lower() or "at)" in text.lower() or "at]" in text.lower(),
+    "email": lambda text: (
+        "@" in text or " at" in text.lower() or "at)" in text.lower() or "at]" in text.lower()
+    ),
     "person": _CAPITAL.search,
     "address": re.compile(r"\d").search,
     "ip": re.compile(r"\d\.\d|:").search,
@@ -79,7 +81,9 @@ class Discovery:
         if known is None:
             if len(self._remembered) >= _REMEMBERED:
                 del self._remembered[next(iter(self._remembered))]
-            kept = (f for f in find() if f.form.lower() not in self._keep and f.value.lower() not in self._keep)
+            kept = (
+                f for f in find() if f.form.lower() not in self._keep and f.value.lower() not in self._keep
+            )
             known = self._remembered[name] = tuple(dict.fromkeys(kept))
         return known
 

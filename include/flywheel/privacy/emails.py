@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from include.flywheel.privacy.spans import Span
 
-_EMAIL = re.compile(r"(?<![\w.+@/-])[\w.!$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,5}[^\W\d_]{2,24}(?![\w@])")
+_EMAIL = re.compile(
+    r"(?<![\w.+@/-])[\w.!$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,5}[^\W\d_]{2,24}(?![\w@])"
+)
 #: Written out, against robots: "jane (at) example.com", "jane dot doe at example dot com".
 _SPELLED = re.compile(
     r"(?<![\w.@])[\w.+-]{1,64}\s?[\[(]at[\])]\s?(?:[\w-]{1,63}(?:\.|\s?[\[(]dot[\])]\s?)){1,4}[a-z]{2,24}\b"

@@ -12,14 +12,29 @@ _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|-?\d[\d.eE+-]*')
 Leaf = Callable[[str, str | int], str | int]
 
 
+#: Deeper JSON is taken as plain text: whoever walks through it needs a level of the stack for each of its own.
+_MOST_LEVELS = 200
+_BRACKET = re.compile(r"[{}\[\]]")
+
+
 def parsed(text: str) -> dict[str, object] | list[object] | None:
     """Return the object or list that a text is the JSON of, None for any other text."""
-    if not text.lstrip()[:1] in ("{", "["):
+    if text.lstrip()[:1] not in ("{", "[") or _too_deep(text):
         return None
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
+
+
+def _too_deep(text: str) -> bool:
+    if text.count("{") + text.count("[") <= _MOST_LEVELS:
+        return False
+    level = deepest = 0
+    for bracket in _BRACKET.finditer(text):
+        level += 1 if bracket[0] in "{[" else -1
+        deepest = max(deepest, level)
+    return deepest > _MOST_LEVELS
 
 
 def rewritten(text: str, leaf: Leaf) -> str:

@@ -20,9 +20,24 @@ _PEOPLE = re.compile(
     r"(?:^|_)(?:customer|user|passengers?|contacts?|recipient|patient|guests?|travell?ers?|employee|person|people|sender|receiver|profile|member|"
     r"client|cardholder|holder|author|owner|beneficiary|buyer|seller|driver|caller|attendees?|participants?)$"
 )
-_BESIDE = frozenset({"email", "email_address", "phone", "phone_number", "mobile", "date_of_birth", "dob", "birthdate", "ssn", "passport"})
+_BESIDE = frozenset(
+    {
+        "email",
+        "email_address",
+        "phone",
+        "phone_number",
+        "mobile",
+        "date_of_birth",
+        "dob",
+        "birthdate",
+        "ssn",
+        "passport",
+    }
+)
 _PARTS_OF_NAMES = frozenset({"first", "last", "middle", "given", "family"})
-_PHONE = re.compile(r"(?:^|_)(?:phone|telephone|mobile|cell|cellphone|tel|fax|whatsapp|msisdn)(?:_?(?:number|no|nr))?$")
+_PHONE = re.compile(
+    r"(?:^|_)(?:phone|telephone|mobile|cell|cellphone|tel|fax|whatsapp|msisdn)(?:_?(?:number|no|nr))?$"
+)
 _CARD = re.compile(r"(?:^|_)(?:card|cc|credit_card|debit_card|pan)_?(?:number|no|num)$")
 _NATIONAL_ID = re.compile(
     r"(?:^|_)(?:ssn|social_security(?:_(?:number|no))?|national_id(?:_number)?|nationalid|passport(?:_(?:number|no))?|tax_id|personal_id|nino|"
@@ -38,10 +53,15 @@ _ADDRESS_BESIDE = re.compile(r"street|address|zip|post|plz|line_?1")
 _HANDLE = re.compile(r"(?:^|_)(?:user_?id|user_?name|login|handle|customer_?id|member_?id)$")
 #: A handle made of a person's name: sofia_li_9219, jane.doe.
 _NAME_IN_HANDLE = re.compile(r"([a-z]{2,})[_.]([a-z]{2,})(?:[_.]?\d+)?")
-_NO_HANDLE = frozenset("user customer test admin guest gift card credit order service support account member id demo sales info team bot".split())
+_NO_HANDLE = frozenset(
+    "user customer test admin guest gift card credit order service support account member id demo sales info team bot".split()
+)
 
 #: Kept in addresses: no one is told by them, and models write them without being shown.
-_COARSE = re.compile(r"[A-Za-z]{2}|usa|u\.s\.a\.|united (?:states|kingdom)(?: of america)?|germany|france|spain|italy|canada", re.IGNORECASE)
+_COARSE = re.compile(
+    r"[A-Za-z]{2}|usa|u\.s\.a\.|united (?:states|kingdom)(?: of america)?|germany|france|spain|italy|canada",
+    re.IGNORECASE,
+)
 _STATE_AND_CODE = re.compile(r"(?:[A-Z]{2}\s+)?(\d{4,5}(?:-\d{4})?)")
 
 
@@ -54,7 +74,14 @@ def normal(key: str) -> str:
 @lru_cache(maxsize=4096)
 def kind_of(key: str) -> str | None:
     """Return the kind of data that a normal key announces, whatever is beside it."""
-    patterns = {"person": _PERSON, "phone": _PHONE, "card": _CARD, "national_id": _NATIONAL_ID, "address": _ADDRESS, "handle": _HANDLE}
+    patterns = {
+        "person": _PERSON,
+        "phone": _PHONE,
+        "card": _CARD,
+        "national_id": _NATIONAL_ID,
+        "address": _ADDRESS,
+        "handle": _HANDLE,
+    }
     return next((kind for kind, pattern in patterns.items() if pattern.search(key)), None)
 
 
@@ -97,7 +124,13 @@ def _pieces(key: str, value: str) -> Iterator[Finding]:
     for piece in re.split(r"\s*[,\n;]\s*", value.strip()):
         code = _STATE_AND_CODE.fullmatch(piece)
         form = code[1] if code else piece
-        whole_enough = bool(code) or len(form) >= 3 and any(c.isalpha() for c in form) or _CODE.search(key) is not None and len(form) >= 3
+        whole_enough = (
+            bool(code)
+            or len(form) >= 3
+            and any(c.isalpha() for c in form)
+            or _CODE.search(key) is not None
+            and len(form) >= 3
+        )
         if whole_enough and len(form) <= 120 and not _COARSE.fullmatch(form):
             yield Finding("address", " ".join(form.lower().split()), form)
 

@@ -77,7 +77,9 @@ def _has_company(text: str, start: int, end: int, names: Collection[str]) -> boo
         word = previous[-2].rpartition("\n")[2].strip("*_,.")
         if word in names:
             return True
-        if word in _GREETS and (not following or following[0] in _AFTER_GREETED or following.startswith(_SPEAKS)):
+        if word in _GREETS and (
+            not following or following[0] in _AFTER_GREETED or following.startswith(_SPEAKS)
+        ):
             return True
     if not following.startswith(" "):
         return False

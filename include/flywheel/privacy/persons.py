@@ -55,6 +55,7 @@ _LOWER_CASE = re.compile(
     re.IGNORECASE,
 )
 _CAPITALS = re.compile(_FULL_NAME)
+_CONTRACTION = re.compile(r"^[a-z]+['’](?:m|ve|ll|d|re|t|s)$")
 _PART = re.compile(r"[^\s.]+")
 
 
@@ -77,6 +78,8 @@ def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, Span]]:
     for match in _PART.finditer(text, start, end):
         part = re.sub(r"['’]s$", "", match[0])
         lower = part.lower()
+        if _CONTRACTION.search(lower):
+            return
         if lower in NO_NAMES and not (lower in AMBIGUOUS and lower not in ("yes", "best")):
             return
         if len(part) > 1 and lower not in PARTICLES:

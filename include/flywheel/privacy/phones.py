@@ -13,9 +13,11 @@ _CANDIDATE = re.compile(
 )
 _DATE = re.compile(r"(?<!\d)(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?!\d)")
 _NORTH_AMERICAN = re.compile(r"(?:1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}")
-_GROUPS = re.compile(r"\d{2,4}(?:[ .-]\d{2,4}){2,3}")
+#: Not with dashes: that is arithmetic as often.
+_GROUPS = re.compile(r"\d{2,4}(?:[ .]\d{2,4}){2,3}")
+_PARENTHESIS = re.compile(r"[^()]*(?:\(\d{1,5}\)[^()]*)?")
 _PHONE_WORD = re.compile(
-    r"phone|telef|t[ée]l[ée]ph|\btel\b|\bcell|mobil|móvil|mobile|celular|cellul|handy|whatsapp|\bfax\b|\bsms\b|\btext\b|\bcall|\bring\b|\breach"
+    r"(?:\b|_|tele|cell)phones?(?![a-z])|telef|t[ée]l[ée]ph|\btel\b|\bcell|\bmobil|móvil|celular|\bhandy\b|whatsapp|\bfax\b|\bsms\b|\btext\b|\bcall|\bring\b|\breach"
     r"|\bcontact\b|\bdial|\b(?:my|new|his|her|their) number|numéro|número|numero|anruf|rufen|joindre|llám|llam|chiam",
     re.IGNORECASE,
 )
@@ -31,7 +33,7 @@ class PhoneFinder:
     def __call__(self, text: str) -> Iterator[Span]:
         """Yield the numbers in the order of the text; the value is the number in the form E.164."""
         for match in _CANDIDATE.finditer(text):
-            if _DATE.search(match[0]):
+            if _DATE.search(match[0]) or not _PARENTHESIS.fullmatch(match[0]):
                 continue
             context = before(text, match.start())
             named = _PHONE_WORD.search(context) is not None

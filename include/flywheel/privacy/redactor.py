@@ -18,7 +18,7 @@ class Redactor:
     """Apply the section `privacy` to one record after the other; in mode `off` there is no need for one."""
 
     def __init__(self, settings: PrivacyConfig) -> None:
-        self._replaces = settings.mode == "replace"
+        self.replaces = settings.mode == "replace"
         self._discovery = Discovery(settings)
 
     def apply(
@@ -32,13 +32,19 @@ class Redactor:
         placeholders = Placeholders()
         for message in (*messages, answer):
             for part in _parts(message):
-                found = self._discovery.in_text(part) if isinstance(part, str) else self._discovery.in_value(part)
+                found = (
+                    self._discovery.in_text(part) if isinstance(part, str) else self._discovery.in_value(part)
+                )
                 for finding in found:
                     placeholders.add(finding)
-        if not self._replaces or not placeholders.counts:
+        if not self.replaces or not placeholders.counts:
             return list(messages), answer, placeholders.counts
         replacement = placeholders.replacement()
-        return [_message(message, replacement) for message in messages], _message(answer, replacement), placeholders.counts
+        return (
+            [_message(message, replacement) for message in messages],
+            _message(answer, replacement),
+            placeholders.counts,
+        )
 
 
 def _parts(message: Message) -> Iterator[Any]:

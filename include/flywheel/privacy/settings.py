@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from include.flywheel.config_types import Section
 from include.flywheel.privacy.custom import compiled
@@ -53,7 +53,9 @@ class PrivacyConfig(Section):
 
         for region in value:
             if region not in SUPPORTED_REGIONS:
-                raise ValueError(f"names {region!r}, no country code. Use two capital letters, such as US or DE")
+                raise ValueError(
+                    f"names {region!r}, no country code. Use two capital letters, such as US or DE"
+                )
         return value
 
     @field_validator("custom")
@@ -65,3 +67,14 @@ class PrivacyConfig(Section):
             if name in taken or names.count(name) > 1:
                 raise ValueError(f"uses the name {name} that is taken. Give each pattern a name of its own")
         return value
+
+
+class PrivacySummary(BaseModel):
+    """What was found: `found` counts distinct values by kind, each once per record that holds it; never the values.
+
+    `records` are those that hold any. A name counts as its parts.
+    """
+
+    mode: Literal["off", "report", "replace"] = "off"
+    records: int = 0
+    found: dict[str, int] = Field(default_factory=dict)
