@@ -16,9 +16,10 @@ from bench.privacy_sample.places import CITIES, STREETS
 
 #: Kind of each slot that holds personal data; the other slots must not be found.
 KINDS = {
-    "first": "person", "last": "person", "full": "person", "email": "email", "iban": "iban", "unit": "address", "postcode": "address",
-    "digits_us": "phone", "card": "card", "card_plain": "card",
-    **dict.fromkeys(("ssn", "nino", "dni", "codice_fiscale", "cpf", "aadhaar", "pesel", "bsn", "personnummer", "nir"), "national_id"),
+    "first": "person", "last": "person", "full": "person", "email": "email", "iban": "iban",
+    "unit": "address", "postcode": "address", "digits_us": "phone", "card": "card", "card_plain": "card",
+    **dict.fromkeys(("ssn", "nino", "dni", "codice_fiscale", "cpf", "aadhaar",
+                    "pesel", "bsn", "personnummer", "nir"), "national_id"),
     **{f"phone_{c}": "phone" for c in ("us", "gb", "de", "fr", "es", "it", "in", "br")},
     **{f"{what}_{c}": "address" for what in ("street", "city", "zip") for c in ("us", "gb", "de", "fr", "es", "it")},
 }  # fmt: skip
@@ -26,7 +27,8 @@ KINDS = {
 _AREAS = ["212", "415", "312", "617", "206", "303", "404", "512", "702", "713", "786", "917"]
 _IBANS = [
     "GB33BUKB20201555555555", "DE89370400440532013000", "FR1420041010050500013M02606", "ES9121000418450200051332",
-    "IT60X0542811101000000123456", "NL91ABNA0417164300", "BE68539007547034", "PL61109010140000071219812874", "CH9300762011623852957",
+    "IT60X0542811101000000123456", "NL91ABNA0417164300", "BE68539007547034", "PL61109010140000071219812874",
+    "CH9300762011623852957",
     "AT611904300234573201", "SE4550000000058398257466", "PT50000201231234567890154", "IE29AIBK93115212345678", "NO9386011117947",
     "DK5000400440116243", "FI2112345600000785",
 ]  # fmt: skip
@@ -103,7 +105,9 @@ class Values:
         area = self._random.choice(_AREAS)
         one, two = self._like("%##"), self._like("####")
         shapes = {
-            "us": [f"({area}) {one}-{two}", f"{area}-{one}-{two}", f"{area}.{one}.{two}", f"+1 {area} {one} {two}", f"+1-{area}-{one}-{two}", f"1 {area} {one} {two}", f"+1{area}{one}{two}"],
+            "us": [f"({area}) {one}-{two}", f"{area}-{one}-{two}", f"{area}.{one}.{two}", f"+1 {area} {one} {two}",
+                   f"+1-{area}-{one}-{two}", f"1 {area} {one} {two}",
+                   f"+1{area}{one}{two}"],
             "gb": ["07911 1#####", "+44 7911 1#####", "020 7946 0###", "+44 (0)20 7946 0###", "079111#####"],
             "de": ["030 90182##", "0171 %######", "+49 171 %######", "0171/%######", "+49 (0)221 90182##"],
             "fr": ["06 %# ## ## ##", "+33 6 %# ## ## ##", "06.%#.##.##.##", "061#######"],

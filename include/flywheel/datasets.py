@@ -117,7 +117,12 @@ def build_datasets(
         **summary.model_dump(mode="json"),
         **origin,
         "data_split_config": settings.model_dump(mode="json"),
-        "privacy": {**config.privacy.model_dump(mode="json"), "patterns_version": PATTERNS_VERSION},
+        "privacy": {
+            **config.privacy.model_dump(
+                mode="json", exclude={"keep": True, "custom": {"__all__": {"pattern"}}}
+            ),
+            "patterns_version": PATTERNS_VERSION,
+        },
         "icl_config": config.icl_config.model_dump(mode="json", exclude={"similarity_config"}),
     }
     write_json(folder / MANIFEST, manifest)

@@ -9,13 +9,13 @@ _CAP = r"(?:[A-ZÀ-ÖØ-Þ][\w'’.-]*|\d{1,3}(?:st|nd|rd|th))"
 _STREETS = (
     # The United States, the United Kingdom, Canada, Australia: number, name, kind of street.
     r"(?:(?:Flat|Unit|Apt\.?) \w{1,4}, )?\b\d{1,5}[A-Za-z]? (?:[NSEW]{1,2}\.? |North |South |East |West )?"
-    rf"(?:{_CAP} ){{1,4}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|Terrace|Ter|Parkway|Pkwy|"
-    r"Square|Sq|Highway|Hwy|Circle|Cir|Close|Crescent|Cres|Gardens|Grove|Row|Walk|Mews|Approach|Trail|Trl|Hill|Parade|Quay|Wharf)\b\.?",
+    rf"(?:{_CAP} ){{1,4}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|Terrace|Ter|"
+    r"Parkway|Pkwy|Square|Sq|Highway|Hwy|Circle|Cir|Close|Crescent|Cres|Gardens|Grove|Row|Walk|Mews|Approach|Trail|Trl|Hill|Parade|Quay|Wharf)\b\.?",
     r"\b\d{1,5} (?:[NSEW]\.? )?Broadway\b",
     r"\bP\.? ?O\.? Box \d{1,6}\b",
     # Germany, Austria, Switzerland: name with its kind, number.
-    r"\b(?:[A-ZÄÖÜ][\w.-]*[- ])?(?:[A-ZÄÖÜ][\w-]*(?:straße|strasse|str\.|weg|platz|allee|gasse|damm|ufer)|Straße|Strasse|Str\.|Weg|Platz|Allee|"
-    r"Ring|[A-ZÄÖÜ][\w-]*-(?:Straße|Strasse|Str\.|Weg|Platz|Allee|Ring)) ?\d{1,4}(?: ?[a-z])?\b",
+    r"\b(?:[A-ZÄÖÜ][\w.-]*[- ])?(?:[A-ZÄÖÜ][\w-]*(?:straße|strasse|str\.|weg|platz|allee|gasse|damm|ufer)|Straße|"
+    r"Strasse|Str\.|Weg|Platz|Allee|Ring|[A-ZÄÖÜ][\w-]*-(?:Straße|Strasse|Str\.|Weg|Platz|Allee|Ring)) ?\d{1,4}(?: ?[a-z])?\b",
     r"\b(?:Am|An der|An den|Im|In der|Auf der|Auf dem|Zum|Zur) (?:[A-ZÄÖÜ][\wäöüß-]+ ){1,2}\d{1,4}(?: ?[a-z])?\b",
     # France, Belgium.
     r"\b\d{1,4}(?: bis| ter)?,? (?i:rue|avenue|boulevard|bd|place|chemin|allée|impasse|quai|route|cours|square)"
@@ -38,7 +38,8 @@ _AFTER_STREET = (
 )
 _CODE = re.compile(
     rf"\b({_POSTCODE_GB.replace(' ?', ' ')})\b"
-    rf"|(?i:\b(?:zip|postal|post|plz|postleitzahl|código postal|code postal|cap|cp)[ -]?(?:code)?(?: is| ist| es| est|, it['’]s(?: the \w+ one)?)?[:\s]+)({_POSTCODE_GB}|(?=\w*\d)[\w-]{{4,10}})(?!\w)"
+    rf"|(?i:\b(?:zip|postal|post|plz|postleitzahl|código postal|code postal|cap|cp)[ -]?(?:code)?"
+    rf"(?: is| ist| es| est|, it['’]s(?: the \w+ one)?)?[:\s]+)({_POSTCODE_GB}|(?=\w*\d)[\w-]{{4,10}})(?!\w)"
     rf"|\b(?:{_STATES}) (\d{{5}}(?:-\d{{4}})?)(?![\w-])"
 )
 #: OK, IN, ME, OR and HI are words as well.

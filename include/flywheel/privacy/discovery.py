@@ -29,7 +29,7 @@ _BY_KEY_ALONE = frozenset({"person", "address", "email"})
 _DATA_URL = "data:"
 
 _LONG_NUMBER = re.compile(r"\d(?:[^\w\n]{0,3}\d|[A-Z0-9 ]{1,4}\d){4}", re.IGNORECASE)
-_CAPITAL = re.compile(r"[^\W\d_a-z]")
+_CAPITAL_OR_NAMING = re.compile(r"[^\W\d_a-z]|name|hei(?:ß|ss)e|appelle|llamo|chiamo")
 #: In text that is no JSON: the pairs of a Python dictionary, of a log line, of JSON that was cut off.
 _PAIR = re.compile(r"""["'](\w{2,30})["']\s*:\s*["']([^"'\n]{1,120})["']""")
 
@@ -38,7 +38,7 @@ _NEEDS: dict[str, Callable[[str], object]] = {
     "email": lambda text: (
         "@" in text or " at" in text.lower() or "at)" in text.lower() or "at]" in text.lower()
     ),
-    "person": _CAPITAL.search,
+    "person": _CAPITAL_OR_NAMING.search,
     "address": re.compile(r"\d").search,
     "ip": re.compile(r"\d\.\d|:").search,
     **dict.fromkeys(("iban", "card", "national_id", "phone"), _LONG_NUMBER.search),
@@ -94,8 +94,8 @@ class Discovery:
             if "':" in text or '":' in text:
                 pairs = [(normal(match[1]), match[2]) for match in _PAIR.finditer(text)]
                 beside = {key for key, _ in pairs}
-                for key, value in pairs:
-                    yield from self._announced(key, "", beside, value)
+                for key, inner in pairs:
+                    yield from self._announced(key, "", beside, inner)
             yield from self._scan(text, 0)
 
     def _walk(self, value: Any, key: str, parent: str, beside: Collection[str]) -> Iterator[Finding]:

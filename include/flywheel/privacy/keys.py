@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 
 from include.flywheel.privacy.cards import find_cards
-from include.flywheel.privacy.names import name_parts
+from include.flywheel.privacy.names import known_names, name_parts
 from include.flywheel.privacy.phones import digits_as_phone
 from include.flywheel.privacy.spans import Finding, digits_of
 
 _PERSON = re.compile(
     r"(?:^|_)(?:(?:first|last|middle|given|family|full|maiden|sur|display|customer|client|contact|recipient|passenger|patient|guest|traveler|"
     r"traveller|cardholder|card_holder|holder|account_holder|beneficiary|billing|shipping|sender|receiver|owner|employee|person|user_full|author|"
-    r"driver|rider|caller|agent|signer|nick)_?name|surname|forename|vorname|nachname|prenom|apellidos?|cognome|recipient|cardholder|"
+    r"driver|rider|caller|signer)_?name|surname|forename|vorname|nachname|prenom|apellidos?|cognome|recipient|cardholder|"
     r"account_holder|addressee)$"
 )
 #: Under these a bare `name` is a person's, and beside these, too.
@@ -44,24 +44,23 @@ _NATIONAL_ID = re.compile(
     r"identity_number|id_card(?:_number)?|dni|nif|cpf|bsn|pesel|aadhaar|drivers?_licen[sc]e(?:_number)?)$"
 )
 _ADDRESS = re.compile(
-    r"(?:^|_)(?:address|adress|street|street_?address|streetaddress|address_?[123]|address_?line_?[123]|line_?[12]|zip|zip_?code|postal_?code|"
+    r"(?:^|(?<!ip)(?<!mac)(?<!web)(?<!mail)(?<!wallet)_)(?:address|adress|street|street_?address|streetaddress|address_?[123]|address_?line_?[123]|line_?[12]|zip|zip_?code|postal_?code|"
     r"postcode|plz|home_address|street_?name|house_?number|apartment|apt)$"
 )
 _CODE = re.compile(r"(?:^|_)(?:zip|zip_?code|postal_?code|postcode|plz)$")
 _CITY = re.compile(r"(?:^|_)(?:city|town|locality|ort|ville|ciudad)$")
 _ADDRESS_BESIDE = re.compile(r"street|address|zip|post|plz|line_?1")
-_HANDLE = re.compile(r"(?:^|_)(?:user_?id|user_?name|login|handle|customer_?id|member_?id)$")
+_HANDLE = re.compile(r"(?:^|_)(?:user_?id|user_?name|login|handle)$")
 #: A handle made of a person's name: sofia_li_9219, jane.doe.
 _NAME_IN_HANDLE = re.compile(r"([a-z]{2,})[_.]([a-z]{2,})(?:[_.]?\d+)?")
-_NO_HANDLE = frozenset(
-    "user customer test admin guest gift card credit order service support account member id demo sales info team bot".split()
-)
 
 #: Kept in addresses: no one is told by them, and models write them without being shown.
 _COARSE = re.compile(
     r"[A-Za-z]{2}|usa|u\.s\.a\.|united (?:states|kingdom)(?: of america)?|germany|france|spain|italy|canada",
     re.IGNORECASE,
 )
+#: A house number alone would be replaced wherever that number stands; a page of text is no address.
+_SHORTEST, _LONGEST = 3, 120
 _STATE_AND_CODE = re.compile(r"(?:[A-Z]{2}\s+)?(\d{4,5}(?:-\d{4})?)")
 
 
@@ -102,7 +101,7 @@ def announced(kind: str, key: str, value: str) -> Iterator[Finding]:
         case "person":
             yield from (Finding("person", part.lower(), part) for part in name_parts(value))
         case "handle":
-            if (match := _NAME_IN_HANDLE.fullmatch(value)) and _NO_HANDLE.isdisjoint(match.groups()):
+            if (match := _NAME_IN_HANDLE.fullmatch(value)) and _is_of_a_person(*match.groups()):
                 yield from (Finding("person", part, part) for part in match.groups())
         case "phone":
             if number := digits_as_phone(value):
@@ -117,6 +116,11 @@ def announced(kind: str, key: str, value: str) -> Iterator[Finding]:
             yield from _pieces(key, value)
 
 
+def _is_of_a_person(first: str, last: str) -> bool:
+    given, family = known_names()
+    return first in given or last in family
+
+
 def _pieces(key: str, value: str) -> Iterator[Finding]:
     """Yield the pieces between commas: the street may stand elsewhere without the city."""
     if "@" in value or "://" in value:
@@ -124,14 +128,8 @@ def _pieces(key: str, value: str) -> Iterator[Finding]:
     for piece in re.split(r"\s*[,\n;]\s*", value.strip()):
         code = _STATE_AND_CODE.fullmatch(piece)
         form = code[1] if code else piece
-        whole_enough = (
-            bool(code)
-            or len(form) >= 3
-            and any(c.isalpha() for c in form)
-            or _CODE.search(key) is not None
-            and len(form) >= 3
-        )
-        if whole_enough and len(form) <= 120 and not _COARSE.fullmatch(form):
+        tells = bool(code) or any(c.isalpha() for c in form) or _CODE.search(key)
+        if tells and _SHORTEST <= len(form) <= _LONGEST and not _COARSE.fullmatch(form):
             yield Finding("address", " ".join(form.lower().split()), form)
 
 

@@ -88,7 +88,7 @@ def find_national_ids(text: str) -> Iterator[Span]:
             named = number.word is not None and number.word.search(context) is not None
             # A shape without a word is one that few other numbers have; still, an order may have it.
             wanted = named if number.word else not identifies_a_thing(context)
-            if wanted and match.start() not in found and number.valid(match[0]):
+            if wanted and match.start() not in found and number.valid(match[0].replace(" ", "")):
                 value = re.sub(r"\W", "", match[0]).upper()
                 found[match.start()] = Span(match.start(), match.end(), value)
     end = 0

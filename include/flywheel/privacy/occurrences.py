@@ -10,7 +10,26 @@ _MONEY_OR_ID = frozenset("#$€£")
 _IN_NUMBERS = frozenset(".,-")
 
 #: Words before a name, and what follows one, where an ambiguous name such as Will is meant as a name.
-_GREETS = frozenset("hi hello hey dear thanks thank you mr mrs ms miss dr is name i'm am".split())
+_GREETS = frozenset(
+    (
+        "hi",
+        "hello",
+        "hey",
+        "dear",
+        "thanks",
+        "thank",
+        "you",
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "dr",
+        "is",
+        "name",
+        "i'm",
+        "am",
+    )
+)
 _AFTER_GREETED = frozenset(",.!?;:\n")
 _SPEAKS = (" calling", " speaking", " here", " from")
 
@@ -74,10 +93,10 @@ def _has_company(text: str, start: int, end: int, names: Collection[str]) -> boo
     previous = text[max(0, start - _NEAR) : start].lower().split(" ")
     following = text[end : end + _NEAR].lower()
     if len(previous) > 1 and not previous[-1]:
-        word = previous[-2].rpartition("\n")[2].strip("*_,.")
+        word = previous[-2].rpartition("\n")[2].strip("*_")
         if word in names:
             return True
-        if word in _GREETS and (
+        if word.rstrip(",.") in _GREETS and (
             not following or following[0] in _AFTER_GREETED or following.startswith(_SPEAKS)
         ):
             return True

@@ -1,5 +1,6 @@
 """Names of people in running text: after words that announce one, and where given and family name are known."""
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -14,23 +15,29 @@ _NAME = rf"{_WORD}(?: (?:{_PARTICLE} ){{0,2}}(?:{_INITIAL} )?{_WORD}){{0,2}}"
 _FULL_NAME = rf"{_WORD}(?: (?:{_PARTICLE} ){{0,2}}(?:{_INITIAL} )?{_WORD}){{1,2}}"
 
 _SAYS_NAME = (
-    r"my (?:full |first |last |given |sur|family )?name(?: is|['’]s|:| should be)|mein name ist|ich hei(?:ß|ss)e|je m['’]appelle|mon nom est"
-    r"|me llamo|mi nombre es|mi chiamo|il mio nome è|(?:o )?meu nome é|me chamo|mijn naam is|nazywam się|jag heter|name is|name['’]s|names? on "
-    r"(?:the |my |your )?(?:account|card|file|order|booking|reservation|passport|ticket)(?: is|:)"
+    r"my (?:full |first |last |given |sur|family )?name(?: is|['’]s|:| should be)|mein name ist|ich hei(?:ß|ss)e"
+    r"|je m['’]appelle"
+    r"|mon nom est|me llamo|mi nombre es|mi chiamo|il mio nome è|(?:o )?meu nome é|me chamo|mijn naam is|nazywam się|"
+    r"jag heter|name is|name['’]s|names? on (?:the |my |your )?(?:account|card|file|order|booking|reservation"
+    r"|passport|ticket)(?: is|:)"
 )
 _ROLE = (
-    r"account holder|card ?holder|holder|inhaber(?:in)?|titulaire|titular|intestatario|beneficiary|recipient|passengers?|guest|customer|contact"
-    r"|patient|attn|attention|name|nombre|nom|nome|on behalf of(?: my \w+)?|in the name of|under the name(?: of)?|i spoke (?:with|to)|chez"
-    r"|à l['’]attention de|signed(?: by)?"
+    r"account holder|card ?holder|holder|inhaber(?:in)?|titulaire|titular|intestatario|beneficiary|recipient|passengers?"
+    r"|guest|customer|contact|patient|attn|attention|name|nombre|nom|nome|on behalf of(?: my \w+)?|in the name of"
+    r"|under the name(?: of)?|i spoke (?:with|to)"
+    r"|chez|à l['’]attention de|signed(?: by)?"
 )
 _GREETING = (
-    r"dear|hi|hello|hey|thanks|thank you|sorry|welcome(?: back)?|good (?:morning|afternoon|evening)|hallo|bonjour|hola|ciao|guten tag|liebe[r]?"
-    r"|lieber|estimad[oa]|gentile|cher|chère|merci|gracias|grazie|danke"
+    r"dear|hi|hello|hey|thanks|thank you|sorry|welcome(?: back)?|good (?:morning|afternoon|evening)|hallo|bonjour"
+    r"|hola|ciao|guten tag"
+    r"|lieber?|liebe|estimad[oa]|gentile|cher|chère|merci|gracias|grazie|danke"
 )
 _TITLE = r"Mr|Mrs|Ms|Miss|Dr|Prof|Herrn?|Frau|Madame|Mme|Monsieur|Señora?|Sra?|Signora?|Sig"
 _CLOSING = (
-    r"(?:(?:best|kind|warm|many) )?(?:regards|wishes)|cheers|sincerely|yours(?: truly| sincerely)?|best|thanks|thank you|many thanks|"
-    r"(?:mit )?(?:freundlichen |viele[n]? |liebe )?gr(?:ü|u)(?:ß|ss)en?|cordialement|bien à vous|saludos|un saludo|atentamente|"
+    r"(?:(?:best|kind|warm|many) )?(?:regards|wishes)|cheers|sincerely|yours(?: truly| sincerely)?|best|thanks"
+    r"|thank you|many thanks"
+    r"|(?:mit )?(?:freundlichen |viele[n]? |liebe )?gr(?:ü|u)(?:ß|ss)en?|cordialement|bien à vous|saludos|un saludo"
+    r"|atentamente|"
     r"(?:cordiali |distinti )?saluti"
 )
 _ANNOUNCED = [
@@ -40,7 +47,8 @@ _ANNOUNCED = [
         rf"(?i:\b(?:{_ROLE}))(?: is)?:? \(?({_FULL_NAME})",
         rf"(?i:\b(?:{_ROLE})): ({_NAME})(?=\s*(?:[,.;<(\n]|$))",
         rf"(?i:\bthis is )({_NAME})(?= (?:speaking|calling|here|from|again)\b)",
-        rf"(?i:\b(?:this is|i am|i['’]m|it['’]s|ich bin|ici|soy|sono|hier ist) )({_FULL_NAME})(?=[,.!]|\s+(?:and|from|und|et|y|e|here|with)\b|\s*$)",
+        rf"(?i:\b(?:this is|i am|i['’]m|it['’]s|ich bin|ici|soy|sono|hier ist) )({_FULL_NAME})"
+        r"(?=[,.!]|\s+(?:and|from|und|et|y|e|here|with)\b|\s*$)",
         rf"(?i:\b(?:{_GREETING}),? )({_NAME})(?=\s*(?:[,.!?:;—–-]|\n|$))",
         rf"\b(?:{_TITLE})\.? ({_NAME})",
         rf"(?i:(?:^|\n)[ \t]*(?:{_CLOSING}))[,.!]?[ \t]*\n+[ \t]*({_NAME})[ \t]*(?=\n|$)",
@@ -51,7 +59,9 @@ _ANNOUNCED = [
 ]
 #: A name in lower case is believed only right after these words.
 _LOWER_CASE = re.compile(
-    r"\b(?:my name is|my name['’]s|my full name is|ich hei(?:ß|ss)e|je m['’]appelle|me llamo|mi chiamo)\s+([^\W\d_]+)(?:\s+([^\W\d_]+))?(?=\s*(?:[,.;!]|$|\s(?:and|und|et|y|e)\b))",
+    r"\b(?:my name is|my name['’]s|my full name is|ich hei(?:ß|ss)e|je m['’]appelle|me llamo"
+    r"|mi chiamo)\s+([^\W\d_]+)(?:\s+([^\W\d_]+))?"
+    r"(?=\s*(?:[,.;!]|$|\s(?:and|und|et|y|e)\b))",
     re.IGNORECASE,
 )
 _CAPITALS = re.compile(_FULL_NAME)
@@ -91,7 +101,7 @@ def _known(text: str) -> Iterator[tuple[int, Span]]:
     given, family = known_names()
     for match in _CAPITALS.finditer(text):
         words = [m for m in _PART.finditer(text, match.start(), match.end()) if m[0].lower() not in PARTICLES]
-        for one, two in zip(words, words[1:], strict=False):
+        for one, two in itertools.pairwise(words):
             first, last = one[0].lower(), re.sub(r"['’]s$", "", two[0].lower())
             if first in NO_NAMES or last in NO_NAMES or first not in given or last not in family:
                 continue
