@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ from include.flywheel.privacy.national_ids import find_national_ids
 from include.flywheel.privacy.persons import find_persons
 from include.flywheel.privacy.phones import PhoneFinder
 from include.flywheel.privacy.settings import PrivacyConfig
-from include.flywheel.privacy.spans import CUSTOM, TAKEN, Finder, Finding
+from include.flywheel.privacy.spans import CUSTOM, TAKEN, Finder, Finding, identifies_a_thing
 from include.flywheel.records import digest
 
 #: Texts remembered: about 15 MB, and the conversations of an hour in a busy log.
@@ -24,6 +25,9 @@ _REMEMBERED = 50_000
 
 #: The key of a value is no announcement of these in it: under `name` are products, too.
 _BY_KEY_ALONE = frozenset({"person", "address", "email"})
+
+#: Longer values say themselves what is in them, in characters.
+_SHORT = 80
 
 #: An image in a message may be a megabyte of base64.
 _DATA_URL = "data:"
@@ -45,6 +49,10 @@ _NEEDS: dict[str, Callable[[str], object]] = {
 }
 
 
+#: Of each key once: half of the values in the result of a tool are ids of things.
+_names_a_thing = lru_cache(maxsize=4096)(identifies_a_thing)
+
+
 class Discovery:
     """Find personal data of the kinds that the settings name."""
 
@@ -64,6 +72,7 @@ class Discovery:
         wanted = {*settings.entities, *(CUSTOM + custom.name for custom in settings.custom)}
         self._finders = {kind: finder for kind, finder in finders.items() if kind in wanted}
         self._wanted = wanted
+        self._customs = bool(settings.custom)
         self._keep = {value.lower() for value in settings.keep}
         self._remembered: dict[bytes, tuple[Finding, ...]] = {}
 
@@ -95,7 +104,7 @@ class Discovery:
                 pairs = [(normal(match[1]), match[2]) for match in _PAIR.finditer(text)]
                 beside = {key for key, _ in pairs}
                 for key, inner in pairs:
-                    yield from self._announced(key, "", beside, inner)
+                    yield from self._announced(kind_in(key, "", beside), key, inner)
             yield from self._scan(text, 0)
 
     def _walk(self, value: Any, key: str, parent: str, beside: Collection[str]) -> Iterator[Finding]:
@@ -112,14 +121,16 @@ class Discovery:
         elif isinstance(value, str | int) and not isinstance(value, bool):
             text = str(value)
             # The key says of a number what words before it say in a text.
-            words = f"{key.replace('_', ' ')}: " if key and len(text) < 80 else ""
+            words = f"{key.replace('_', ' ')}: " if key and len(text) < _SHORT else ""
+            kind = kind_in(key, parent, beside)
+            if kind is None and text.isdigit() and not self._customs and _names_a_thing(words):
+                return
             scanned = list(self._scan(words + text, len(words)))
             yield from scanned
             if not any(f.form == text for f in scanned):
-                yield from self._announced(key, parent, beside, text)
+                yield from self._announced(kind, key, text)
 
-    def _announced(self, key: str, parent: str, beside: Collection[str], value: str) -> Iterator[Finding]:
-        kind = kind_in(key, parent, beside)
+    def _announced(self, kind: str | None, key: str, value: str) -> Iterator[Finding]:
         if kind is not None:
             yield from (f for f in announced(kind, key, value) if f.kind in self._wanted)
 
@@ -128,11 +139,10 @@ class Discovery:
         if text.startswith(_DATA_URL, start):
             return
         for kind, find in self._finders.items():
-            if kind in _NEEDS and not _NEEDS[kind](text):
+            shown = TAKEN * start + text[start:] if start and kind in _BY_KEY_ALONE else text
+            if kind in _NEEDS and not _NEEDS[kind](shown):
                 continue
-            if kind in _BY_KEY_ALONE and start:
-                text = TAKEN * start + text[start:]
-            spans = [span for span in find(text) if span.start >= start]
+            spans = [span for span in find(shown) if span.start >= start]
             yield from (Finding(kind, span.value, text[span.start : span.end]) for span in spans)
             for span in spans:
                 text = text[: span.start] + TAKEN * (span.end - span.start) + text[span.end :]

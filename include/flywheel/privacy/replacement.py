@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from include.flywheel.privacy import json_text
@@ -11,6 +12,9 @@ from include.flywheel.privacy.spans import CUSTOM, Finding, digits_of
 
 #: A whole number of fewer digits is replaced only under a key that says what it is: 19122 may be a price.
 _TELLING_DIGITS = 7
+
+#: Characters of the longest text that is remembered with its replacement: all of them together stay below 64 MB.
+_REMEMBERED_LENGTH = 4096
 
 
 class Placeholders:
@@ -68,55 +72,58 @@ class Replacement:
     def __init__(self, forms: Sequence[Form]) -> None:
         # The longest first: a name is a part of an e-mail address.
         self._forms = sorted(forms, key=lambda form: -len(form.lower))
-        self._names = {form.lower for form in forms if form.kind == "person"}
 
-    def text(self, text: str) -> str:
-        """Return a text, which may be JSON, with placeholders."""
-        return self._text(text, self._forms)
+    def value(self, value: Any) -> Any:
+        """Return a text, or parsed JSON, with placeholders; what holds none may be the same object."""
+        return _value(value, "", self._forms)
 
-    def value(self, value: Any, key: str = "") -> Any:
-        """Return parsed JSON with placeholders; what holds none may be the same object."""
-        return self._value(value, key, self._forms)
 
-    def _text(self, text: str, forms: Sequence[Form]) -> str:
-        lowered = one_to_one_lower(text)
-        if "\\" in text and json_text.parsed(text) is not None:
-            # Escaped letters: only its leaves tell what it holds.
-            return json_text.rewritten(text, lambda key, leaf: self._leaf(leaf, key, forms))
-        forms = [form for form in forms if form.lower in lowered]
-        if not forms:
-            return text
-        if json_text.parsed(text) is not None:
-            return json_text.rewritten(text, lambda key, leaf: self._leaf(leaf, key, forms))
-        return self._plain(text, lowered, forms)
+def _value(value: Any, key: str, forms: Sequence[Form]) -> Any:
+    if isinstance(value, dict):
+        return {name: _value(inner, name, forms) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_value(inner, key, forms) for inner in value]
+    if isinstance(value, str):
+        return _text(value, forms)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _number(value, key, forms)
+    return value
 
-    def _value(self, value: Any, key: str, forms: Sequence[Form]) -> Any:
-        if isinstance(value, dict):
-            return {name: self._value(inner, name, forms) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [self._value(inner, key, forms) for inner in value]
-        if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-            return self._leaf(value, key, forms)
+
+def _number(value: int, key: str, forms: Sequence[Form]) -> str | int:
+    digits = str(value)
+    if len(digits) < _TELLING_DIGITS and kind_of(normal(key)) is None:
         return value
+    return next((form.placeholder for form in forms if form.form == digits), value)
 
-    def _leaf(self, value: str | int, key: str, forms: Sequence[Form]) -> str | int:
-        if isinstance(value, str):
-            return self._text(value, forms)
-        digits = str(value)
-        if len(digits) < _TELLING_DIGITS and kind_of(normal(key)) is None:
-            return value
-        return next((form.placeholder for form in forms if form.form == digits), value)
 
-    def _plain(self, text: str, lowered: str, forms: Sequence[Form]) -> str:
-        taken = bytearray(len(text))
-        spans = []
-        for form in forms:
-            for start, end in occurrences(form, text, lowered, self._names):
-                if taken.find(1, start, end) < 0:
-                    taken[start:end] = b"\x01" * (end - start)
-                    spans.append((start, end, form.placeholder))
-        parts, done = [], 0
-        for start, end, placeholder in sorted(spans):
-            parts += [text[done:start], placeholder]
-            done = end
-        return "".join([*parts, text[done:]])
+def _text(text: str, forms: Sequence[Form]) -> str:
+    lowered = one_to_one_lower(text)
+    # Escaped letters: only the leaves of the JSON tell what it holds.
+    present = tuple(forms) if "\\" in text else tuple(form for form in forms if form.lower in lowered)
+    if not present:
+        return text
+    return (
+        _replaced(text, present) if len(text) <= _REMEMBERED_LENGTH else _replaced.__wrapped__(text, present)
+    )
+
+
+@lru_cache(maxsize=8192)
+def _replaced(text: str, forms: tuple[Form, ...]) -> str:
+    """Return a text with placeholders; the turns of a conversation repeat their texts, and the forms in them."""
+    if json_text.parsed(text) is not None:
+        return json_text.rewritten(text, lambda key, leaf: _value(leaf, key, forms))
+    lowered = one_to_one_lower(text)
+    names = {form.lower for form in forms if form.kind == "person"}
+    taken = bytearray(len(text))
+    spans = []
+    for form in forms:
+        for start, end in occurrences(form, text, lowered, names):
+            if taken.find(1, start, end) < 0:
+                taken[start:end] = b"\x01" * (end - start)
+                spans.append((start, end, form.placeholder))
+    parts, done = [], 0
+    for start, end, placeholder in sorted(spans):
+        parts += [text[done:start], placeholder]
+        done = end
+    return "".join([*parts, text[done:]])

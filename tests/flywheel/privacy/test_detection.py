@@ -29,6 +29,7 @@ DISCOVERY = Discovery(
         ("DNI 84521415A", "national_id", "84521415A"),
         ("CPF 274.711.300-08", "national_id", "274.711.300-08"),
         ("we live at 763 Broadway, Suite 135, Philadelphia, PA 19122", "address", "Suite 135"),
+        ('{"line_1": "5 Oak Ct", "postal_code": "19122"}', "address", "19122"),
         ("Lindenallee 5, 79100 Freiburg", "address", "Lindenallee 5"),
         ("{'shippingAddress': {'postalCode': '19122'}}", "address", "19122"),
         ("from 93.184.216.34 yesterday", "ip", "93.184.216.34"),
