@@ -20,10 +20,10 @@ define need_python
 	exit 1; }
 endef
 
-.PHONY: help run up test check lock bench-data bench-windows fuzz-data platform sample clean
+.PHONY: help run up test check lock bench-data bench-windows bench-privacy fuzz-data platform sample clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: runtime ## one complete flywheel run: LOGS= WORKLOAD= CLIENT= START= END= MODELS= CONFIG=
 	@$(VENV)/python -m commands.run
@@ -55,6 +55,9 @@ platform: runtime ## the embedded NeMo platform alone (python -m include.local_n
 
 sample: runtime ## write the sample logs to .flywheel/sample/
 	@$(VENV)/python -m include.sample_logs --out .flywheel/sample/support_desk.jsonl
+
+bench-privacy: runtime ## precision and recall of the detection of personal data
+	@$(VENV)/python -m bench.privacy
 
 lock: dev ## make requirements*.lock anew from requirements*.txt
 	@$(VENV)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 requirements.txt -o requirements.lock

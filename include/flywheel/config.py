@@ -28,6 +28,7 @@ from include.flywheel.config_sections import (
 )
 from include.flywheel.config_types import Section, WorkloadType, slug
 from include.flywheel.errors import ConfigError
+from include.flywheel.privacy.settings import PrivacyConfig
 
 __all__ = [
     "FlywheelConfig",
@@ -65,6 +66,7 @@ class FlywheelConfig(Section):
     #: Seconds between two looks at a job or deployment; null leaves it to each kind of wait (10 to 30 s).
     poll_interval: float | None = Field(default=None, gt=0)
     embedded_platform: EmbeddedPlatformConfig | None = None
+    privacy: PrivacyConfig = PrivacyConfig()
     recommendation: RecommendationConfig = RecommendationConfig()
     drift: DriftConfig = DriftConfig()
 

@@ -19,6 +19,7 @@ from include.flywheel.export import ExportSummary, name_example, parts_of
 from include.flywheel.found import Found, first_of_each
 from include.flywheel.jsonl import line_writer, read_lines, replacing, write_json
 from include.flywheel.near import Told, near_earlier
+from include.flywheel.privacy.settings import PrivacySummary
 from include.flywheel.rejections import REASONS, in_order, write_rejections
 from include.flywheel.split import within_limit
 
@@ -47,6 +48,7 @@ class CurationSummary(BaseModel):
     prompt_tokens_mean: int
     prompt_tokens_max: int
     conflicts: Conflicts = Conflicts()
+    privacy: PrivacySummary = Field(default_factory=PrivacySummary)
 
 
 def curate(
@@ -77,6 +79,9 @@ def curate(
     _write_index(folder, parts, verdicts, examples)
     with replacing(folder / CONVERSATIONS) as file:
         np.savez(file, keys=verdicts.keys, sizes=verdicts.sizes, signatures=verdicts.signatures)
+    privacy = PrivacySummary(mode=summaries[0].privacy.mode)
+    for each in summaries:
+        privacy.add(each.privacy)
     total = sum(summary.exported for summary in summaries)
     kept = verdicts.codes == _KEPT
     tools = Counter(found.tools[kept].tolist())
@@ -91,6 +96,7 @@ def curate(
         prompt_tokens_mean=round(float(found.tokens[kept].mean())) if kept.any() else 0,
         prompt_tokens_max=int(found.tokens[kept].max(initial=0)),
         conflicts=conflicts_of(found.prompts[kept], found.answers[kept]),
+        privacy=privacy,
     )
     write_rejections(folder, exported=total, counts=counts, examples=examples)
     write_json(folder / SUMMARY, summary.model_dump(mode="json"))

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 from pydantic import BaseModel, Field
@@ -17,9 +18,13 @@ from include.flywheel.chat import Unusable
 from include.flywheel.errors import NotEnoughRecordsError
 from include.flywheel.jsonl import line_writer, replacing, write_json
 from include.flywheel.logs.files import LogSource
+from include.flywheel.privacy.settings import PrivacyConfig, PrivacySummary
 from include.flywheel.records import Window, iso
 from include.flywheel.similarity import SignatureWriter
 from include.flywheel.usable import RecordReader
+
+if TYPE_CHECKING:
+    from include.flywheel.privacy.redactor import Redactor
 
 ROWS = "rows.jsonl"
 FOUND = "found.jsonl"
@@ -46,6 +51,7 @@ class ExportSummary(BaseModel):
     undated: int
     set_aside: dict[str, int] = Field(default_factory=dict)
     examples: dict[str, list[str]] = Field(default_factory=dict)
+    privacy: PrivacySummary = Field(default_factory=PrivacySummary)
 
 
 def export_logs(
@@ -56,6 +62,7 @@ def export_logs(
     window: Window,
     folder: Path,
     parse_arguments: bool = True,
+    privacy: PrivacyConfig | None = None,
 ) -> ExportSummary:
     """Read the records of one workload in the window.
 
@@ -67,7 +74,8 @@ def export_logs(
     a log cannot be read. Calling it again overwrites the files.
     """
     earliest, latest = math.inf, -math.inf
-    reader, exported = RecordReader(parse_arguments=parse_arguments), 0
+    personal = PrivacySummary(mode=privacy.mode) if privacy else PrivacySummary()
+    reader, exported = RecordReader(parse_arguments=parse_arguments, redactor=_redactor(privacy)), 0
     set_aside: Counter[str] = Counter()
     examples: dict[str, list[str]] = {}
     with (
@@ -86,6 +94,7 @@ def export_logs(
                 set_aside[verdict.reason] += 1
                 name_example(examples, verdict.reason, log_record.where)
                 continue
+            personal.count(usable.personal)
             rows.write(usable.row)
             found.write(orjson.dumps({**usable.entry, "where": log_record.where}))
             signatures.add(usable.turn)
@@ -106,9 +115,19 @@ def export_logs(
         undated=source.statistics.undated,
         set_aside=dict(set_aside),
         examples=examples,
+        privacy=personal,
     )
     write_json(folder / SUMMARY, summary.model_dump(mode="json"))
     return summary
+
+
+def _redactor(privacy: PrivacyConfig | None) -> "Redactor | None":
+    if privacy is None or privacy.mode == "off":
+        return None
+    # Its lists of names take a third of a second to read.
+    from include.flywheel.privacy.redactor import Redactor
+
+    return Redactor(privacy)
 
 
 def name_example(examples: dict[str, list[str]], reason: str, where: str) -> None:

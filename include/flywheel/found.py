@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 from include.flywheel import export
-from include.flywheel.conversations import conversation_keys, given_key
+from include.flywheel.conversations import conversation_keys
 from include.flywheel.jsonl import read_lines
 from include.flywheel.similarity import COMPONENTS, merge_signatures
 
@@ -31,7 +31,7 @@ class Found:
             ids += bytes.fromhex(entry["id"])
             prompts += bytes.fromhex(entry["prompt"])
             answers += bytes.fromhex(entry["answer"])
-            given.append(given_key(entry["given"]) if entry["given"] is not None else 0)
+            given.append(int(entry["given"], 16) if entry["given"] is not None else 0)
             opening.append(int(entry["opening"], 16))
             tools.append(names.setdefault(entry["tools"][0], len(names)) if entry["tools"] else -1)
             tokens.append(entry["prompt_tokens"])

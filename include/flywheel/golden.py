@@ -11,15 +11,18 @@ from include.flywheel.config import FlywheelConfig
 from include.flywheel.config_types import WorkloadType
 from include.flywheel.evalset import GOLDEN
 from include.flywheel.jsonl import read_lines
+from include.flywheel.privacy import PATTERNS_VERSION
 from include.flywheel.registry import Golden, Registry
 
 
 def golden_settings(config: FlywheelConfig, workload_type: WorkloadType) -> str:
     """Return a hash of what the rows of an eval set depend on, besides the logs: with other settings it is another set."""
-    settings = {
+    settings: dict[str, Any] = {
         "workload_type": workload_type,
         "parse_function_arguments": config.data_split_config.parse_function_arguments,
     }
+    if config.privacy.mode == "replace":
+        settings["privacy"] = {**config.privacy.model_dump(mode="json"), "patterns_version": PATTERNS_VERSION}
     return hashlib.sha256(orjson.dumps(settings, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
 

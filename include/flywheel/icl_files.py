@@ -18,6 +18,7 @@ from include.flywheel.manifest import (
     SplitSummary,
     dataset_name,
 )
+from include.flywheel.privacy import PATTERNS_VERSION
 from include.flywheel.sides_writer import FILES
 from include.flywheel.training_rows import INDEX, TrainingRows
 
@@ -63,6 +64,12 @@ def add_examples(
         **summary.model_dump(mode="json"),
         "workload_id": workload_id,
         "client_id": client_id,
+        "privacy": {
+            **config.privacy.model_dump(
+                mode="json", exclude={"keep": True, "custom": {"__all__": {"pattern"}}}
+            ),
+            "patterns_version": PATTERNS_VERSION,
+        },
         "data_split_config": config.data_split_config.model_dump(mode="json"),
         "icl_config": config.icl_config.model_dump(mode="json", exclude={"similarity_config"}),
     }

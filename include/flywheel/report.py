@@ -63,6 +63,7 @@ def make_report(
             golden=dataset.golden,
             golden_since=dataset.golden_since,
         ),
+        privacy=curated.privacy,
         candidates=ordered,
         recommendation=recommend(ordered, bars, config.recommendation.confidence),
         dataset=dataset.name,
@@ -194,6 +195,8 @@ def _data(report: Report) -> str:
             f"training and validation were compared with all {check.eval_conversations} conversations and "
             f"{check.eval_prompts} prompts that this workload was ever evaluated on"
         )
+    if report.privacy.mode != "off":
+        lines.append(_privacy(report))
     lines.append(f"- dataset: `{report.dataset}`")
     return "\n".join(lines)
 
@@ -206,6 +209,13 @@ def _labels(report: Report) -> list[str]:
         f"{report.labels.conflicting_records} records; whoever answers each in one way is right in at most "
         f"{report.labels.ceiling:.1%} of all"
     ]
+
+
+def _privacy(report: Report) -> str:
+    privacy = report.privacy
+    counts = ", ".join(f"{kind} {count}" for kind, count in sorted(privacy.found.items())) or "nothing"
+    done = "replaced" if privacy.mode == "replace" else "found, left as it is,"
+    return f"- personal data {done} in {privacy.records} records: {counts} (values, once per record)"
 
 
 def _reproduce(report: Report, command: str) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from include.flywheel.config_types import WorkloadType
 from include.flywheel.contamination import ContaminationCheck
 from include.flywheel.drift.result import Drift
+from include.flywheel.privacy.settings import PrivacySummary
 
 Method = Literal["base", "icl", "customized"]
 METHOD_OF: dict[str, Method] = {"base-eval": "base", "icl-eval": "icl", "customized-eval": "customized"}
@@ -137,6 +138,7 @@ class Report(BaseModel):
     workload_type: WorkloadType
     window: ReportWindow
     records: Records
+    privacy: PrivacySummary = Field(default_factory=PrivacySummary)
     candidates: list[Candidate]
     recommendation: Recommendation
     dataset: str = ""

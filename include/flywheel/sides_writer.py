@@ -112,6 +112,8 @@ def eval_row(entry: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]
         "request": request,
         "response": {**entry["response"], "choices": [choice]},
         "timestamp": entry["timestamp"],
-        "conversation_id": entry["given"] if entry["given"] is not None else entry["conversation"],
+        "conversation_id": entry["conversation"]
+        if entry["conversation_id"] is None
+        else entry["conversation_id"],
         "record_id": entry["id"],
     }

@@ -1,6 +1,7 @@
 """One logged record: usable, and then what is kept of it, or the reason why it is not."""
 
-from typing import Any, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -15,25 +16,34 @@ from include.flywheel.chat import (
     tools_of,
     with_argument_objects,
 )
-from include.flywheel.conversations import origin_of
+from include.flywheel.conversations import given_key, origin_of
+from include.flywheel.privacy.metadata import nameless, request_parameters, response_facts
 from include.flywheel.records import digest, epoch_seconds
 from include.flywheel.shapes import plain_request, plain_response
 from include.flywheel.tokens import estimate_tokens
 
+if TYPE_CHECKING:
+    from include.flywheel.privacy.redactor import Redactor
+
 
 class Usable(NamedTuple):
-    """A usable record: its training row, its index entry, and the words of its turn."""
+    """A usable record: its training row, its index entry, the words of its turn, how much personal data it held."""
 
     row: bytes
     entry: dict[str, Any]
     turn: str
+    personal: Counter[str]
 
 
 class RecordReader:
-    """Turns logged records into training rows; remembers the last list of tools, which is mostly the next one too."""
+    """Turns logged records into training rows; remembers the last list of tools, which is mostly the next one too.
 
-    def __init__(self, *, parse_arguments: bool) -> None:
-        self._parse_arguments = parse_arguments
+    With a redactor in mode `replace` nothing personal that it finds is in rows and entries. What tells conversations apart
+    and how alike they are are hashes of what was logged: they do not depend on the mode.
+    """
+
+    def __init__(self, *, parse_arguments: bool, redactor: "Redactor | None" = None) -> None:
+        self._parse_arguments, self._redactor = parse_arguments, redactor
         self._tools = b"null"
         self._tools_digest = digest(self._tools)
 
@@ -56,30 +66,42 @@ class RecordReader:
         if answer.tools and tools is None:
             raise Unusable("no_tools_offered")
         shown = with_argument_objects(messages) if self._parse_arguments else messages
-        prompt, answered = _written(shown), _written(answer.message)
+        origin, turn = origin_of(request), _turn(messages, answer)
+        asked, told, conversation = (
+            _without(request, "messages", "tools"),
+            _without(response, "choices"),
+            origin.given,
+        )
+        learned, personal = answer.message, Counter[str]()
+        if self._redactor is not None:
+            shown, learned, personal = self._redactor.apply(shown, learned)
+            if self._redactor.replaces:
+                asked, told = request_parameters(asked), response_facts(told)
+                conversation = nameless(conversation) if conversation is not None else None
+        prompt, answered = _written(shown), _written(learned)
         row, tools_at = _joined(prompt, answered, tools)
         choice = _written(request["tool_choice"]) if "tool_choice" in request else b""
         prompt_id = digest(b"\n".join((prompt, tools_digest, choice)))
-        origin = origin_of(request)
         entry = {
             # What the model was shown and what it answered: equal ids are duplicates, in every run.
             "id": digest(prompt_id + answered).hex(),
             "prompt": prompt_id[:8].hex(),
             # The order of arguments says nothing: answers that differ only there are the same.
-            "answer": digest(orjson.dumps(answer.message, option=orjson.OPT_SORT_KEYS))[:8].hex(),
+            "answer": digest(orjson.dumps(learned, option=orjson.OPT_SORT_KEYS))[:8].hex(),
             "timestamp": int(timestamp) if timestamp.is_integer() else timestamp,
-            "given": origin.given,
+            "given": f"{given_key(origin.given):016x}" if origin.given is not None else None,
             "opening": origin.opening,
+            "conversation_id": conversation,
             "tools": answer.tools,
             "tools_at": tools_at,
             "messages": len(messages),
             "prompt_tokens": estimate_tokens(len(row) - len(answered)),
             "answer_tokens": estimate_tokens(len(answered)),
-            "request": orjson.Fragment(_written(_without(request, "messages", "tools"))),
-            "response": orjson.Fragment(_written(_without(response, "choices"))),
+            "request": orjson.Fragment(_written(asked)),
+            "response": orjson.Fragment(_written(told)),
             "finish_reason": orjson.Fragment(_written(response["choices"][0].get("finish_reason"))),
         }
-        return Usable(row, entry, _turn(messages, answer))
+        return Usable(row, entry, turn, personal)
 
     def _offered(self, request: dict[str, Any]) -> tuple[bytes | None, bytes]:
         """Return the offered tools as JSON (None for none) with their digest; raise Unusable (`malformed_tools`)."""

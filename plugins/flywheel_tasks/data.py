@@ -24,6 +24,7 @@ def export_logs(run: Run) -> dict[str, Any]:
         window=parse_window(run["window_start"], run["window_end"]),
         folder=run_folder(run) / "export",
         parse_arguments=flywheel_config().data_split_config.parse_function_arguments,
+        privacy=flywheel_config().privacy,
     )
     return summary.model_dump(mode="json")
 
@@ -36,7 +37,10 @@ def curate_records(run: Run, exported: dict[str, Any]) -> dict[str, Any]:
     config, folder = flywheel_config(), run_folder(run)
     workload_type = config.evaluation_config.workload_type
     summary = curate(
-        folder / "export", folder / "curated", split=config.data_split_config, workload_type=workload_type
+        folder / "export",
+        folder / "curated",
+        split=config.data_split_config,
+        workload_type=workload_type,
     )
     return summary.model_dump(mode="json")
 

@@ -9,6 +9,7 @@ from include.flywheel.curate import CurationSummary
 from include.flywheel.drift.result import Drift, Finding
 from include.flywheel.export import ExportSummary
 from include.flywheel.manifest import DatasetSummary
+from include.flywheel.privacy import PrivacySummary
 from include.flywheel.report import make_report, markdown, write_report
 from include.flywheel.results import Customization, Evaluation, Report
 from include.flywheel.scores import score_of
@@ -137,3 +138,10 @@ def test_names_and_errors_from_outside_stay_inside_their_line() -> None:
     assert "- two lines" in text
     assert "first line second \\| line" in text
     assert "````sh\nmake run LOGS='```'\n````" in text
+
+
+def test_personal_data_is_reported_in_counts_where_it_was_looked_for() -> None:
+    assert "personal data" not in markdown(report())
+    privacy = PrivacySummary(mode="replace", records=7, found={"person": 12, "email": 3})
+    text = markdown(report().model_copy(update={"privacy": privacy}))
+    assert "- personal data replaced in 7 records: email 3, person 12 (values, once per record)" in text
