@@ -66,19 +66,16 @@ class RecordReader:
         if answer.tools and tools is None:
             raise Unusable("no_tools_offered")
         shown = with_argument_objects(messages) if self._parse_arguments else messages
-        origin, turn = origin_of(request), _turn(messages, answer)
-        asked, told, conversation = (
-            _without(request, "messages", "tools"),
-            _without(response, "choices"),
-            origin.given,
-        )
+        asked, told = _without(request, "messages", "tools"), _without(response, "choices")
         learned, personal = answer.message, Counter[str]()
         if self._redactor is not None:
             shown, learned, personal = self._redactor.apply(shown, learned)
-            if self._redactor.replaces:
-                asked, told = request_parameters(asked), response_facts(told)
-                conversation = nameless(conversation) if conversation is not None else None
         prompt, answered = _written(shown), _written(learned)
+        origin = origin_of(request)
+        conversation = origin.given
+        if self._redactor is not None and self._redactor.replaces:
+            asked, told = request_parameters(asked), response_facts(told)
+            conversation = nameless(conversation) if conversation is not None else None
         row, tools_at = _joined(prompt, answered, tools)
         choice = _written(request["tool_choice"]) if "tool_choice" in request else b""
         prompt_id = digest(b"\n".join((prompt, tools_digest, choice)))
@@ -101,7 +98,7 @@ class RecordReader:
             "response": orjson.Fragment(_written(told)),
             "finish_reason": orjson.Fragment(_written(response["choices"][0].get("finish_reason"))),
         }
-        return Usable(row, entry, turn, personal)
+        return Usable(row, entry, _turn(messages, answer), personal)
 
     def _offered(self, request: dict[str, Any]) -> tuple[bytes | None, bytes]:
         """Return the offered tools as JSON (None for none) with their digest; raise Unusable (`malformed_tools`)."""

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.data_path import take_path
+from include.flywheel.curate import kept_rows
 from include.flywheel.logs.files import FileLogs
 from tests.flywheel.samples import CLIENT, TOOLS, WORKLOAD, config, record, write_logs
 
@@ -47,10 +48,15 @@ FILLERS = [Turn(100 + n, True, 100 + n, 0, 0) for n in range(12)]
 
 
 class Dataset(NamedTuple):
-    """The sides of the kept turns (more than one if a turn was written twice), and what was set aside."""
+    """The sides of the turns (more than one if a turn was written twice), those that were kept, and what was set aside.
+
+    `left_out` is what the split has set aside of the kept ones.
+    """
 
     sides: dict[Turn, list[str]]
+    kept: set[Turn]
     set_aside: dict[str, int]
+    left_out: dict[str, int]
     rows: dict[str, Counter[str]]
 
 
@@ -74,7 +80,7 @@ def built(log: list[Turn], limit: int | None = None) -> Dataset:
     with TemporaryDirectory() as name:
         folder = Path(name)
         path = write_logs(folder / "log.jsonl", [logged(turn, time) for time, turn in enumerate(log)])
-        settings = config(eval_size=5, limit=limit)
+        settings = config(eval_size=5, limit=limit, near_duplicate_similarity=None)
         passed = take_path(FileLogs(path), folder, client_id=CLIENT, workload_id=WORKLOAD, config=settings)
         sides: dict[Turn, list[str]] = defaultdict(list)
         rows: dict[str, Counter[str]] = {}
@@ -83,16 +89,22 @@ def built(log: list[Turn], limit: int | None = None) -> Dataset:
             rows[side] = Counter(file.read_text().splitlines())
             for turn in answers(file):
                 sides[turn].append(side)
-        return Dataset(sides, passed.curated.set_aside, rows)
+        kept = {learned(row) for _, row in kept_rows(folder / "export", folder / "curated")}
+        return Dataset(sides, kept, passed.curated.set_aside, passed.dataset.set_aside, rows)
 
 
 def answers(file: Path) -> Iterator[Turn]:
     """The turns that the rows of a training or an eval file answer."""
     for line in file.read_text().splitlines():
-        row = json.loads(line)
-        message = row["response"]["choices"][0]["message"] if "response" in row else row["messages"][-1]
-        arguments = message["tool_calls"][0]["function"]["arguments"]
-        yield Turn(**(json.loads(arguments) if isinstance(arguments, str) else arguments))
+        yield learned(line)
+
+
+def learned(line: str | bytes) -> Turn:
+    """The turn that a row answers."""
+    row = json.loads(line)
+    message = row["response"]["choices"][0]["message"] if "response" in row else row["messages"][-1]
+    arguments = message["tool_calls"][0]["function"]["arguments"]
+    return Turn(**(json.loads(arguments) if isinstance(arguments, str) else arguments))
 
 
 @tried
@@ -100,7 +112,9 @@ def answers(file: Path) -> Iterator[Turn]:
 def test_every_distinct_record_is_kept_once_on_exactly_one_side(log: list[Turn]) -> None:
     whole = [*FILLERS, *log]
     dataset = built(whole)
-    assert set(dataset.sides) == set(whole)
+    assert dataset.kept == set(whole)
+    assert set(dataset.sides) <= dataset.kept
+    assert len(dataset.sides) + sum(dataset.left_out.values()) == len(dataset.kept)
     assert all(len(sides) == 1 for sides in dataset.sides.values())
     assert dataset.set_aside.get("duplicate", 0) == len(whole) - len(set(whole))
 
@@ -137,8 +151,8 @@ def test_what_is_logged_later_does_not_change_which_earlier_records_are_kept(
     earlier: list[Turn], later: list[Turn]
 ) -> None:
     before, after = built([*FILLERS, *earlier]), built([*FILLERS, *earlier, *later])
-    assert set(before.sides) <= set(after.sides)
-    assert set(after.sides) - set(before.sides) <= set(later)
+    assert before.kept <= after.kept
+    assert after.kept - before.kept <= set(later)
 
 
 @tried
