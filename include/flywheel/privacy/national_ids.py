@@ -39,7 +39,7 @@ class _Number(NamedTuple):
 
 def _of(shape: str, valid: Callable[[str], bool], word: str | None = None) -> _Number:
     return _Number(
-        re.compile(rf"(?<![\w#.-])(?:{shape})(?![\w-]|[.,]\d)", re.IGNORECASE),
+        re.compile(rf"(?:{shape})(?![\w-]|[.,]\d)", re.IGNORECASE),
         valid,
         re.compile(rf"(?:{word})(?:\W|_|$)", re.IGNORECASE) if word else None,
     )
@@ -78,21 +78,28 @@ _NUMBERS = (
     _of(r"\d{11}", tckimlik.is_valid, r"tckn|kimlik|t\.?c\."),
 )
 
+#: Where one of them can begin: at digits, or at a few letters before digits.
+_BEGINS = re.compile(r"(?<![\w#.-])(?=[A-Za-z]{0,6} ?\d)")
+
 
 def find_national_ids(text: str) -> Iterator[Span]:
     """Find national identity, tax and social security numbers of the countries in the table."""
-    found: dict[int, Span] = {}
-    for number in _NUMBERS:
-        for match in number.shape.finditer(text):
-            context = before(text, match.start())
-            named = number.word is not None and number.word.search(context) is not None
-            # A shape without a word is one that few other numbers have; still, an order may have it.
-            wanted = named if number.word else not identifies_a_thing(context)
-            if wanted and match.start() not in found and number.valid(match[0].replace(" ", "")):
-                value = re.sub(r"\W", "", match[0]).upper()
-                found[match.start()] = Span(match.start(), match.end(), value)
     end = 0
-    for start in sorted(found):
-        if start >= end:
-            yield found[start]
-            end = found[start].end
+    for begin in _BEGINS.finditer(text):
+        start = begin.start()
+        if start >= end and (span := _at(text, start)):
+            end = span.end
+            yield span
+
+
+def _at(text: str, start: int) -> Span | None:
+    context = before(text, start)
+    for number in _NUMBERS:
+        match = number.shape.match(text, start)
+        if match is None:
+            continue
+        # A shape without a word is one that few other numbers have; still, an order may have it.
+        wanted = number.word.search(context) if number.word else not identifies_a_thing(context)
+        if wanted and number.valid(match[0].replace(" ", "")):
+            return Span(start, match.end(), re.sub(r"\W", "", match[0]).upper())
+    return None

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from include.flywheel.privacy.names import AMBIGUOUS, NO_NAMES, PARTICLES, known_names
-from include.flywheel.privacy.spans import Span
+from include.flywheel.privacy.spans import TAKEN, Span
 
 _UPPER = "A-ZÀ-ÖØ-ÞĀĂĄĆĈĊČĎĐĒĔĖĘĚĜĞĠĢĤĦĨĪĬĮİĴĶĹĻĽĿŁŃŅŇŌŎŐŒŔŖŘŚŜŞŠŢŤŦŨŪŬŮŰŲŴŶŸŹŻŽȘȚ"
 _WORD = rf"[{_UPPER}][^\W\d_]*(?:['’-][{_UPPER}]?[^\W\d_]+)*"
@@ -16,10 +16,9 @@ _FULL_NAME = rf"{_WORD}(?: (?:{_PARTICLE} ){{0,2}}(?:{_INITIAL} )?{_WORD}){{1,2}
 
 _SAYS_NAME = (
     r"my (?:full |first |last |given |sur|family )?name(?: is|['’]s|:| should be)|mein name ist|ich hei(?:ß|ss)e"
-    r"|je m['’]appelle"
-    r"|mon nom est|me llamo|mi nombre es|mi chiamo|il mio nome è|(?:o )?meu nome é|me chamo|mijn naam is|nazywam się|"
-    r"jag heter|name is|name['’]s|names? on (?:the |my |your )?(?:account|card|file|order|booking|reservation"
-    r"|passport|ticket)(?: is|:)"
+    r"|je m['’]appelle|mon nom est|me llamo|mi nombre es|mi chiamo|il mio nome è|(?:o )?meu nome é|me chamo|mijn naam is"
+    r"|nazywam się|jag heter|(?:the|his|her|their|whose) name(?: is|['’]s)|names? on (?:the |my |your )?(?:account|card|file|order"
+    r"|booking|reservation|passport|ticket)(?: is|:)"
 )
 _ROLE = (
     r"account holder|card ?holder|holder|inhaber(?:in)?|titulaire|titular|intestatario|beneficiary|recipient|passengers?"
@@ -44,8 +43,7 @@ _ANNOUNCED = [
     re.compile(pattern)
     for pattern in (
         rf"(?i:\b(?:{_SAYS_NAME}))\s+({_NAME})",
-        rf"(?i:\b(?:{_ROLE}))(?: is)?:? \(?({_FULL_NAME})",
-        rf"(?i:\b(?:{_ROLE})): ({_NAME})(?=\s*(?:[,.;<(\n]|$))",
+        rf"(?i:\b(?:{_ROLE}))(?:(?: is)?:? \(?({_FULL_NAME})|: ({_NAME})(?=\s*(?:[,.;<(\n]|$)))",
         rf"(?i:\bthis is )({_NAME})(?= (?:speaking|calling|here|from|again)\b)",
         rf"(?i:\b(?:this is|i am|i['’]m|it['’]s|ich bin|ici|soy|sono|hier ist) )({_FULL_NAME})"
         r"(?=[,.!]|\s+(?:and|from|und|et|y|e|here|with)\b|\s*$)",
@@ -53,8 +51,7 @@ _ANNOUNCED = [
         rf"\b(?:{_TITLE})\.? ({_NAME})",
         rf"(?i:(?:^|\n)[ \t]*(?:{_CLOSING}))[,.!]?[ \t]*\n+[ \t]*({_NAME})[ \t]*(?=\n|$)",
         rf"(?:^|(?<=[.!?] )|(?<=\n))({_NAME})(?= here\b)",
-        rf"({_FULL_NAME})(?= (?:here|speaking)\b)",
-        rf"({_FULL_NAME})(?=,? <?\x00)",
+        rf"({_FULL_NAME})(?= (?:here|speaking)\b|,? <?{TAKEN})",
     )
 ]
 #: A name in lower case is believed only right after these words.
@@ -74,7 +71,7 @@ def find_persons(text: str) -> Iterator[Span]:
     found: dict[int, Span] = {}
     for announced in _ANNOUNCED:
         for match in announced.finditer(text):
-            found.update(_parts(text, match.start(1), match.end(1)))
+            found.update(_parts(text, *match.span(match.lastindex or 0)))
     for match in _LOWER_CASE.finditer(text):
         for group in (1, 2):
             if match[group] and match[group].lower() not in NO_NAMES | PARTICLES:
