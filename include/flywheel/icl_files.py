@@ -8,7 +8,8 @@ import orjson
 
 from include.flywheel.config import FlywheelConfig
 from include.flywheel.datasets import FILES, SplitSummary
-from include.flywheel.icl import Example, ExamplePool, IclPrompts
+from include.flywheel.examples import Example
+from include.flywheel.icl import ExamplePool, IclPrompts
 from include.flywheel.jsonl import line_writer, read_lines, write_json
 from include.flywheel.manifest import FORMAT_VERSION, MANIFEST, DatasetSummary, FileSummary, dataset_name
 from include.flywheel.training_rows import INDEX, TrainingRows
