@@ -11,6 +11,11 @@ from include.flywheel.tokens import TokenCounter
 
 _CUT = "[…]"
 
+#: What is embedded of a conversation, in bytes: by the estimate of `tokens` within the 512 tokens that the smallest of
+#: the usual embedding models take. One turn takes at most half: a tool's long output would hide what it was called for.
+END_BYTES = 1600
+TURN_BYTES = 800
+
 
 @dataclass(frozen=True)
 class Example:
@@ -59,6 +64,24 @@ def turns_of(message: Mapping[str, Any]) -> list[str]:
                 f"{role} (tool call): {function['name']} {arguments_text(function.get('arguments'))}"
             )
     return turns
+
+
+def conversation_end(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the last turns of a prompt, which the next answer depends on most: what similarity is measured by.
+
+    Without system messages and tools, which all records of a workload share; empty for a prompt without any text. A
+    turn that is too long keeps its beginning.
+    """
+    kept: list[str] = []
+    left = END_BYTES
+    for message in reversed(messages):
+        for turn in reversed(turns_of(message)):
+            text = turn.encode()[:TURN_BYTES].decode(errors="ignore")
+            left -= len(text.encode()) + 1
+            if left < 0:
+                return "\n".join(reversed(kept))
+            kept.append(text)
+    return "\n".join(reversed(kept))
 
 
 def _answer(message: Mapping[str, Any]) -> str:
