@@ -49,6 +49,8 @@ from nemo_provider.sensors.evaluator import NemoEvaluationSensor
 CONFIG = flywheel_config()
 NMP = CONFIG.nmp_config
 MODELS = [nim.name for nim in CONFIG.candidates]
+#: Deployed for the choice of examples alone.
+EMBEDDING = CONFIG.embedding if CONFIG.embedding and CONFIG.embedding.is_local else None
 JUDGE = CONFIG.llm_judge_config if CONFIG.llm_judge_config and CONFIG.llm_judge_config.is_local else None
 #: Seconds between two looks at a job; None leaves it to each sensor, which knows what it waits for.
 POLLING = {"poll_interval": CONFIG.poll_interval} if CONFIG.poll_interval else {}
@@ -101,10 +103,12 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
         )
         chain(checked, run)
         chain(dataset, uploaded)
+        # Candidates train when the embedding model has given its GPUs back.
+        prepared = [uploaded, embedding(split, dataset)] if EMBEDDING else [uploaded]
 
         judge = LocalJudge() if JUDGE else None
         finished = [
-            last for nim in CONFIG.candidates for last in candidate(nim, run, dataset, uploaded, judge)
+            last for nim in CONFIG.candidates for last in candidate(nim, run, dataset, prepared, judge)
         ]
         if judge:
             finished.append(judge.release)
@@ -125,12 +129,27 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
     return dag
 
 
-def candidate(nim: NimConfig, run: Any, dataset: Any, uploaded: Any, judge: LocalJudge | None) -> list[Any]:
+def embedding(split: Any, dataset: Any) -> Any:
+    """Add the local embedding model around the choice of examples; return its release."""
+    with TaskGroup("embedding", tooltip=EMBEDDING.model_name):
+        name = f"embedding-{slug(EMBEDDING.model_name)}-{{{{ ti.xcom_pull('open_run')['key'] }}}}"
+        deploy, ready, release = deployment(EMBEDDING, name)
+        listed = NemoModelSensor(
+            task_id="wait_model", model=EMBEDDING.model_name, base_url=NMP.nim_base_url, **POLLING
+        )
+    chain(split, deploy)
+    chain(ready, listed, dataset, release)
+    return release
+
+
+def candidate(
+    nim: NimConfig, run: Any, dataset: Any, prepared: list[Any], judge: LocalJudge | None
+) -> list[Any]:
     """Add the task group of one candidate; return its last tasks: the release and what fetches results."""
     training = CONFIG.training_for(nim)
     with TaskGroup(nim.slug, tooltip=nim.name):
         plan = plan_candidate.override(task_id="plan")(nim.name, run, dataset)
-        uploaded >> plan
+        prepared >> plan
         # Runs when training has ended in whatever way; skipped when the candidate was not chosen for this run.
         admit = EmptyOperator(task_id="admit", trigger_rule="all_done_min_one_success")
         plan >> admit
