@@ -131,9 +131,17 @@ class IclPrompts:
         room = left - counter.tokens(counter.size(_INTRODUCTION))
         wanted = min(self.settings.max_examples, max(room, 0) // MIN_EXAMPLE_TOKENS)
         texts: list[str] = []
+        too_long = []
         for example in self.selection.for_record(row["record_id"], offered_tools(request), wanted):
-            share = counter.room(room) // (wanted - len(texts))
-            text = example.text(share, counter)
+            text = example.text(counter.room(room) // (wanted - len(texts)), counter)
+            if text is None:
+                too_long.append(example)
+            else:
+                texts.append(text)
+                room -= counter.tokens(counter.size(text) + 1)
+        # What the others have left is enough for some that are longer than their share.
+        for example in too_long:
+            text = example.text(counter.room(room), counter)
             if text is not None:
                 texts.append(text)
                 room -= counter.tokens(counter.size(text) + 1)

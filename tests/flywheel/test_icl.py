@@ -131,6 +131,19 @@ def test_prompts_stay_within_their_context_by_estimate() -> None:
         assert estimate_tokens(size) <= context - 100
 
 
+def test_examples_longer_than_their_share_take_what_the_others_leave() -> None:
+    made = ExamplePool(None)
+    for record_id, size in (("1", 2000), ("2", 2000), ("3", 100)):
+        made.offer(record_id, [f"{'abc'[int(record_id) - 1]}"])
+        made.chosen()
+        made.add(Example(record_id, ("x" * size,), "{}"))
+    row = prompts(made, 1200).with_examples(eval_row())
+    shown = row["request"]["messages"][0]["content"]
+    assert shown.count("<example>") == 2
+    assert "x" * 2000 in shown
+    assert estimate_tokens(len(shown.encode())) <= 1100
+
+
 def test_prompts_that_take_too_few_examples_are_counted() -> None:
     tight = prompts(pool(("1", "a"), ("2", "b")), 1000, min_examples=1)
     tight.with_examples(eval_row(size=10))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from nemo_provider.errors import NemoApiError, NemoUnavailableError
 from nemo_provider.hooks import endpoints as api
-from nemo_provider.hooks.answers import document_of
+from nemo_provider.hooks.answers import document_of, retry_after
 from nemo_provider.hooks.base import NemoHttpHook
 from nemo_provider.hooks.endpoints import Endpoint
 from nemo_provider.hooks.nim import NimHook
@@ -118,12 +119,16 @@ class EmbeddingsHook(NemoHttpHook):
 
     def _batch(self, texts: Sequence[str], input_type: str) -> NDArray[np.float32]:
         body = {"model": self.model, "input": list(texts), "input_type": input_type, "truncate": "END"}
-        answer = document_of(self.call(self.endpoint, json=body), str(self.endpoint))
+        try:
+            answer = document_of(self.call(self.endpoint, json=body), str(self.endpoint))
+        except NemoUnavailableError as lost:
+            service = f"{self.model} at {self.wire.base_url}"
+            raise NemoUnavailableError(f"No embeddings from {service}: {lost}", lost.sent) from None
         vectors = _vectors(mappings(answer.get("data")))
         if vectors is None or len(vectors) != len(texts):
             raise NemoUnavailableError(
-                f"The answer to {self.endpoint} at {self.wire.base_url} is not one vector of numbers for each of "
-                f"{len(texts)} texts"
+                f"The answer of {self.model} at {self.wire.base_url} to {self.endpoint} is not one vector of numbers for "
+                f"each of {len(texts)} texts"
             )
         return vectors
 
@@ -141,7 +146,9 @@ class EmbeddingsHook(NemoHttpHook):
             # An embedding changes nothing, so any failure of the server's is worth another try.
             if refusal.status < 500:
                 raise
-            raise NemoUnavailableError(str(refusal)) from None
+            lost = NemoUnavailableError(str(refusal))
+            lost.retry_after = retry_after(headers.get("Retry-After"), datetime.now(UTC))
+            raise lost from None
 
 
 def _vectors(rows: list[dict[str, Any]]) -> NDArray[np.float32] | None:
