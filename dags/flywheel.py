@@ -9,8 +9,9 @@ logs ─ export(window) ─ curate ─ split ─ ICL ─ upload ─┐
 ```
 
 A candidate trains with no NIM up; then one deployment serves its evaluations; then it is released, whatever happened. A candidate
-that fails is named in the report, and the run ends as failed although the others are compared. `make up` starts it all on one
-machine; the README tells the rest.
+that fails is named in the report, and the run ends as failed although the others are compared. Where examples are chosen by
+similarity, a local embedding model is up for that step alone, before any candidate. `make up` starts it all on one machine; the
+README tells the rest.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -86,10 +87,11 @@ def similar_examples(
             "%s of %s training records have a prompt without text and are no examples", without, len(rows)
         )
     first = {key: same[0] for key, same in passages.items()}
+    useful = {key: _distinct(same, rows, settings.max_examples) for key, same in passages.items()}
     for keys, block in vectors.blocks(
         first, lambda positions: (text for _, text in _passages(rows, positions)), "passage"
     ):
-        search.add(block, [passages[key] for key in keys])
+        search.add(block, [useful[key] for key in keys])
     nearest = {record_id: search.found(query) for query, record_id in enumerate(questions)}
     return SimilarExamples(rows, pool, nearest, ratio)
 
@@ -105,6 +107,19 @@ def _questions(texts: Sequence[str], vectors: TextVectors) -> np.ndarray:
         for key, vector in zip(keys, block, strict=True)
     }
     return np.stack([found[text_key(text)] for text in texts])
+
+
+def _distinct(same: list[int], rows: TrainingRows, count: int) -> list[int]:
+    """Return of the records with the same text those that can be among the nearest: a few of each tool."""
+    if len(same) <= count:
+        return same
+    of_tool: Counter[str] = Counter()
+    kept = []
+    for position in sorted(same, key=rows.ids.__getitem__):
+        of_tool[rows.tools[position]] += 1
+        if of_tool[rows.tools[position]] <= count:
+            kept.append(position)
+    return kept
 
 
 def _passages(rows: TrainingRows, positions: Sequence[int]) -> Iterator[tuple[int, str]]:

@@ -210,6 +210,32 @@ def test_among_records_that_are_equally_near_the_choice_does_not_depend_on_their
         assert [names[number] for number in search.found(0)] == ["a", "b"]
 
 
+def test_any_number_of_records_may_say_the_same(tmp_path: Path, curated: Curate) -> None:
+    def same(number: int) -> dict[str, Any]:
+        messages = [{"role": "system", "content": f"{number}"}, {"role": "user", "content": "Hello router"}]
+        return record(f"s{number}", messages, {"role": "assistant", "content": f"answer {number}"})
+
+    curated([same(i) for i in range(300)])
+    model = Model()
+    chosen(tmp_path, settings(ratio=1.0), "generic", model)
+    assert [kind for _, kind in model.asked] == ["query", "passage"]
+    ids = sorted(json.loads(line)["id"] for line in (tmp_path / "dataset/training_index.jsonl").open())
+    answers = {
+        each["id"]: row["messages"][-1]["content"]
+        for each, row in zip(
+            read_rows(tmp_path / "dataset/training_index.jsonl"),
+            read_rows(tmp_path / "dataset/training/train.jsonl"),
+            strict=True,
+        )
+    }
+    for row in prompts(tmp_path):
+        shown = [
+            b.split("\n</answer>")[0]
+            for b in row["request"]["messages"][0]["content"].split("<answer>\n")[1:]
+        ]
+        assert shown == [answers[name] for name in ids[:5]]
+
+
 def test_a_record_without_any_text_gets_uniform_examples_and_is_none(tmp_path: Path, curated: Curate) -> None:
     picture = [{"type": "image_url", "image_url": {"url": "https://x.test/1.png"}}]
     silent = [
