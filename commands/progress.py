@@ -30,6 +30,7 @@ STAGES = {
     "wait_customization": "training",
     "deploy": "deploying",
     "wait_ready": "waiting for the NIM",
+    "wait_model": "waiting for the model",
     "wait_customized_model": "waiting for the adapter",
     "release": "releasing GPUs",
     "write_report": "writing the report",

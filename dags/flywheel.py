@@ -10,7 +10,8 @@ logs ─ export(window) ─ curate ─ split ─ ICL ─ upload ─┐
 
 A candidate trains with no NIM up; then one deployment serves its evaluations; then it is released, whatever happened. A candidate
 that fails is named in the report, and the run ends as failed although the others are compared. Beside the candidates the window is
-compared with those before it (drift). `make up` starts it all on one machine; the README tells the rest.
+compared with those before it (drift). Where examples are chosen by similarity, a local embedding model is up for that step alone,
+before any candidate. `make up` starts it all on one machine; the README tells the rest.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ from nemo_provider.sensors.evaluator import NemoEvaluationSensor
 CONFIG = flywheel_config()
 NMP = CONFIG.nmp_config
 MODELS = [nim.name for nim in CONFIG.candidates]
+#: Deployed for the choice of examples alone.
+EMBEDDING = CONFIG.embedding if CONFIG.embedding and CONFIG.embedding.is_local else None
 JUDGE = CONFIG.llm_judge_config if CONFIG.llm_judge_config and CONFIG.llm_judge_config.is_local else None
 #: Seconds between two looks at a job; None leaves it to each sensor, which knows what it waits for.
 POLLING = {"poll_interval": CONFIG.poll_interval} if CONFIG.poll_interval else {}
@@ -91,7 +94,8 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
         exported = export_logs(run)
         curated = curate_records(run, exported)
         drift = measure_drift(run, exported, curated)
-        dataset = add_examples(run, build_datasets(run, exported, curated))
+        split = build_datasets(run, exported, curated)
+        dataset = add_examples(run, split)
         uploaded = NemoDatasetUploadOperator(
             task_id="upload_dataset",
             namespace=NMP.nmp_namespace,
@@ -101,10 +105,12 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
         )
         chain(checked, run)
         chain(dataset, uploaded)
+        # Candidates train when the embedding model has given its GPUs back.
+        prepared = [uploaded, embedding(split, dataset)] if EMBEDDING else [uploaded]
 
         judge = LocalJudge() if JUDGE else None
         finished = [
-            last for nim in CONFIG.candidates for last in candidate(nim, run, dataset, uploaded, judge)
+            last for nim in CONFIG.candidates for last in candidate(nim, run, dataset, prepared, judge)
         ]
         if judge:
             finished.append(judge.release)
@@ -127,12 +133,27 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
     return dag
 
 
-def candidate(nim: NimConfig, run: Any, dataset: Any, uploaded: Any, judge: LocalJudge | None) -> list[Any]:
+def embedding(split: Any, dataset: Any) -> Any:
+    """Add the local embedding model around the choice of examples; return its release."""
+    with TaskGroup("embedding", tooltip=EMBEDDING.model_name):
+        name = f"embedding-{slug(EMBEDDING.model_name)}-{{{{ ti.xcom_pull('open_run')['key'] }}}}"
+        deploy, ready, release = deployment(EMBEDDING, name)
+        listed = NemoModelSensor(
+            task_id="wait_model", model=EMBEDDING.model_name, base_url=NMP.nim_base_url, **POLLING
+        )
+    chain(split, deploy)
+    chain(ready, listed, dataset, release)
+    return release
+
+
+def candidate(
+    nim: NimConfig, run: Any, dataset: Any, prepared: list[Any], judge: LocalJudge | None
+) -> list[Any]:
     """Add the task group of one candidate; return its last tasks: the release and what fetches results."""
     training = CONFIG.training_for(nim)
     with TaskGroup(nim.slug, tooltip=nim.name):
         plan = plan_candidate.override(task_id="plan")(nim.name, run, dataset)
-        uploaded >> plan
+        prepared >> plan
         # Runs when training has ended in whatever way; skipped when the candidate was not chosen for this run.
         admit = EmptyOperator(task_id="admit", trigger_rule="all_done_min_one_success")
         plan >> admit

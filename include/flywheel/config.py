@@ -8,7 +8,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from include.flywheel.config_checks import contradictions
-from include.flywheel.config_models import JudgeConfig, NimConfig
+from include.flywheel.config_models import EmbeddingConfig, JudgeConfig, NimConfig
 from include.flywheel.config_problems import problems_of, without_problems
 from include.flywheel.config_sections import (
     DataSplitConfig,
@@ -130,6 +130,14 @@ class FlywheelConfig(Section):
             {self.icl_context(nim) for nim in self.candidates if "icl-eval" in self.evaluations_of(nim)}
         )
 
+    @property
+    def embedding(self) -> EmbeddingConfig | None:
+        """The model that examples are chosen by; None where they are chosen uniformly, or none are shown."""
+        icl = self.icl_config
+        if icl.example_selection != "semantic_similarity" or not self.icl_contexts():
+            return None
+        return icl.similarity_config.embedding_nim_config if icl.similarity_config else None
+
     def with_split(self, overrides: Mapping[str, Any]) -> "FlywheelConfig":
         """Return a copy with other values in `data_split_config`, checked as if the file had them.
 
@@ -142,8 +150,6 @@ class FlywheelConfig(Section):
     def notes(self) -> list[str]:
         """Return what a reader of the report must know about settings that are read and not followed."""
         notes = []
-        if self.icl_config.example_selection == "semantic_similarity":
-            notes.append("icl_selection: uniform_distribution (semantic_similarity is not available yet)")
         if self.mlflow_config.enabled:
             notes.append("mlflow_config: enabled, but runs are not tracked there yet")
         return notes

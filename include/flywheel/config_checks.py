@@ -16,7 +16,7 @@ _PRESETS = {"@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"}
 _CRON_FIELDS = 5
 
 #: Tasks of the DAG beside the candidates' groups, which are named after their models.
-_RESERVED = {"preflight", "compare", "judge"}
+_RESERVED = {"preflight", "compare", "judge", "embedding"}
 
 
 def contradictions(config: "FlywheelConfig") -> list[str]:
@@ -135,6 +135,13 @@ def _gpus(config: "FlywheelConfig") -> Iterator[str]:
         return
     judge = config.llm_judge_config
     judge_gpus = judge.serving_gpus if judge and judge.is_local else 0
+    embedding = config.embedding
+    # Alone: it is released before candidates train, and before a judge is deployed.
+    if embedding and embedding.is_local and embedding.serving_gpus > budget:
+        yield (
+            f"icl_config.similarity_config.embedding_nim_config.gpus: serving {embedding.model_name} needs "
+            f"{embedding.serving_gpus} GPUs, more than gpu_budget ({budget}). Raise gpu_budget or lower gpus"
+        )
     for index, nim in enumerate(config.nims):
         if nim.model_type != "llm":
             continue

@@ -72,6 +72,11 @@ class RemoteOrLocal(ServedModel):
         """Whether a NIM is deployed for it. First blueprints leave the word out and give no URL."""
         return self.deployment_type == "local" or (self.deployment_type is None and self.url is None)
 
+    def _key_variables(self, usual: tuple[str, ...]) -> tuple[str, ...]:
+        if self.is_local or self.api_key_env == "":
+            return ()
+        return (self.api_key_env,) if self.api_key_env else usual
+
 
 class JudgeConfig(RemoteOrLocal):
     """The LLM that judges answers."""
@@ -79,15 +84,18 @@ class JudgeConfig(RemoteOrLocal):
     @property
     def api_key_variables(self) -> tuple[str, ...]:
         """The environment variables to look in for the key, first one first; none for one without a key."""
-        if self.is_local or self.api_key_env == "":
-            return ()
-        return (self.api_key_env,) if self.api_key_env else JUDGE_KEY_VARIABLES
+        return self._key_variables(JUDGE_KEY_VARIABLES)
 
 
 class EmbeddingConfig(RemoteOrLocal):
     """The embedding model behind semantic example selection."""
 
     model_type: Literal["llm", "embedding"] = "embedding"
+
+    @property
+    def api_key_variables(self) -> tuple[str, ...]:
+        """The environment variables to look in for the key; it is sent without one if none of the usual ones is set."""
+        return self._key_variables(EMBEDDING_KEY_VARIABLES)
 
 
 class TrainingOverrides(Section):

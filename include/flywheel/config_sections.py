@@ -44,10 +44,15 @@ class MlflowConfig(Section):
 
 
 class SimilarityConfig(Section):
-    """How examples are chosen by similarity."""
+    """How examples are chosen by similarity: `relevance_ratio` of them are the nearest, the others cover other tools."""
 
-    relevance_ratio: Ratio | None = 0.7
+    relevance_ratio: Ratio = 0.7
     embedding_nim_config: EmbeddingConfig | None = None
+
+    @field_validator("relevance_ratio", mode="before")
+    @classmethod
+    def _default_ratio(cls, value: object) -> object:
+        return 0.7 if value is None else value
 
 
 class IclConfig(Section):
@@ -59,6 +64,8 @@ class IclConfig(Section):
     min_examples: int = Field(default=1, ge=0)
     example_selection: Literal["uniform_distribution", "semantic_similarity"] = "uniform_distribution"
     similarity_config: SimilarityConfig | None = None
+    #: Ours: the path of a tokenizer.json that lengths are measured with; null estimates them.
+    tokenizer: str | None = Field(default=None, min_length=1)
 
 
 class DataSplitConfig(Section):

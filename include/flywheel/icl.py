@@ -1,16 +1,17 @@
 """Examples in a prompt: which ones, how they are written, and how many fit."""
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
-from include.flywheel.chat import arguments_text, text_of
+from include.flywheel.chat import text_of
 from include.flywheel.config_sections import IclConfig
+from include.flywheel.examples import Example, is_function
 from include.flywheel.records import digest
-from include.flywheel.tokens import bytes_for, estimate_tokens
+from include.flywheel.tokens import ByteEstimate, TokenCounter
 
 #: Examples kept in memory for each tool, and for workloads without tools.
 EXAMPLES_PER_TOOL = 4
@@ -23,40 +24,6 @@ _INTRODUCTION = (
     "# Examples\nEach example is the end of another conversation and the answer that was right there. "
     "Answer in the same way."
 )
-_CUT = "[…]"
-
-
-@dataclass(frozen=True)
-class Example:
-    """One training record as an example: its turns, one text each, and the right answer."""
-
-    id: str
-    turns: tuple[str, ...]
-    answer: str
-
-    @classmethod
-    def of(cls, record_id: str, messages: Sequence[Mapping[str, Any]]) -> "Example":
-        """Make an example of a training row's messages; the last one is the answer."""
-        *prompt, answer = messages
-        turns = [turn for message in prompt for turn in _turns(message)]
-        return cls(record_id, tuple(turns), _answer(answer))
-
-    def text(self, room: int) -> str | None:
-        """Write the example in at most this many bytes, leaving out the oldest turns; None when none fits."""
-        frame = f"<example>\n<conversation>\n</conversation>\n<answer>\n{self.answer}\n</answer>\n</example>"
-        left = room - len(frame.encode()) - len(_CUT.encode()) - 2
-        kept: list[str] = []
-        for turn in reversed(self.turns):
-            size = len(turn.encode()) + 1
-            if size > left:
-                break
-            kept.append(turn)
-            left -= size
-        if not kept:
-            return None
-        if len(kept) < len(self.turns):
-            kept.append(_CUT)
-        return frame.replace("<conversation>\n", "<conversation>\n" + "\n".join(reversed(kept)) + "\n", 1)
 
 
 @dataclass
@@ -104,14 +71,17 @@ class ExamplePool:
         """Add the text of a chosen record."""
         self._examples[example.id] = example
 
-    def for_record(self, record_id: str, offered_tools: Sequence[str], count: int) -> list[Example]:
+    def for_record(
+        self, record_id: str, offered_tools: Sequence[str], count: int, covered: Collection[str] = ()
+    ) -> list[Example]:
         """Return examples for one eval record, the tools taking turns.
 
-        Only tools that the record's request offers are shown (all, if none of them has an example);
-        where the round begins depends on the record, so that over all records every tool is shown about
-        equally often.
+        Only tools that the record's request offers are shown (all, if none of them has an example), and of these none
+        that are `covered` already; where the round begins depends on the record, so that over all records every tool is
+        shown about equally often.
         """
-        tools = [tool for tool in self._best if tool in offered_tools] or list(self._best)
+        tools = shown_tools(self._best, offered_tools)
+        tools = [tool for tool in tools if tool not in covered]
         tools.sort(key=lambda tool: _place(self._seed, tool))
         start = _place(self._seed, record_id)
         tools = tools[start % len(tools) :] + tools[: start % len(tools)] if tools else []
@@ -123,39 +93,72 @@ class ExamplePool:
         return [self._examples[name] for name in names[:count]]
 
 
+def shown_tools(known: Iterable[str], offered: Collection[str]) -> list[str]:
+    """Return the tools with examples that a request offers; all of them if it offers none of these."""
+    known = list(known)
+    return [tool for tool in known if tool in offered] or known
+
+
+def offered_tools(request: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tools that a request offers."""
+    return [tool["function"]["name"] for tool in request.get("tools") or [] if is_function(tool)]
+
+
+class Selection(Protocol):
+    """Chooses examples; `ExamplePool` uniformly."""
+
+    def for_record(self, record_id: str, offered_tools: Sequence[str], count: int) -> list[Example]:
+        """Return at most `count` examples for an eval record, the most useful first."""
+
+
 @dataclass
 class IclPrompts:
     """Prompts with examples for one context length; `with_tools`: candidates are sent the tools."""
 
     context: int
     settings: IclConfig
-    pool: ExamplePool
+    selection: Selection
     with_tools: bool
+    counter: TokenCounter = field(default_factory=ByteEstimate)
     counts: IclCounts = field(default_factory=IclCounts)
 
     def with_examples(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return a copy of an eval row with as many examples in its system message as fit."""
-        request = row["request"]
-        offered = [tool["function"]["name"] for tool in request.get("tools") or [] if _named(tool)]
+        request, counter = row["request"], self.counter
         shown = [request["messages"], request.get("tools") if self.with_tools else None]
-        own = estimate_tokens(len(orjson.dumps(shown)))
-        room = self.context - self.settings.reserved_tokens - own - estimate_tokens(len(_INTRODUCTION))
+        own = counter.tokens(counter.size(orjson.dumps(shown).decode()))
+        left = self.context - self.settings.reserved_tokens - own
+        room = left - counter.tokens(counter.size(_INTRODUCTION))
         wanted = min(self.settings.max_examples, max(room, 0) // MIN_EXAMPLE_TOKENS)
         texts: list[str] = []
-        for example in self.pool.for_record(row["record_id"], offered, wanted):
-            share = bytes_for(room) // (wanted - len(texts))
-            text = example.text(share)
+        too_long = []
+        for example in self.selection.for_record(row["record_id"], offered_tools(request), wanted):
+            text = example.text(counter.room(room) // (wanted - len(texts)), counter)
+            if text is None:
+                too_long.append(example)
+            else:
+                texts.append(text)
+                room -= counter.tokens(counter.size(text) + 1)
+        # What the others have left is enough for some that are longer than their share.
+        for example in too_long:
+            text = example.text(counter.room(room), counter)
             if text is not None:
                 texts.append(text)
-                room -= estimate_tokens(len(text.encode()) + 1)
+                room -= counter.tokens(counter.size(text) + 1)
+        # Where two texts meet a tokenizer may see another token than in each alone.
+        while texts and counter.tokens(counter.size(_block(texts))) > left:
+            texts.pop()
         self.counts.rows += 1
         self.counts.examples += len(texts)
         self.counts.below_min_examples += len(texts) < self.settings.min_examples
         self.counts.over_context += own + self.settings.reserved_tokens > self.context
         if not texts:
             return dict(row)
-        block = "\n".join([_INTRODUCTION, *texts])
-        return {**row, "request": {**request, "messages": _with_system(request["messages"], block)}}
+        return {**row, "request": {**request, "messages": _with_system(request["messages"], _block(texts))}}
+
+
+def _block(texts: Sequence[str]) -> str:
+    return "\n".join([_INTRODUCTION, *texts])
 
 
 def _with_system(messages: list[dict[str, Any]], block: str) -> list[dict[str, Any]]:
@@ -163,31 +166,6 @@ def _with_system(messages: list[dict[str, Any]], block: str) -> list[dict[str, A
         first = messages[0]
         return [{**first, "content": f"{text_of(first.get('content'))}\n\n{block}"}, *messages[1:]]
     return [{"role": "system", "content": block}, *messages]
-
-
-def _turns(message: Mapping[str, Any]) -> list[str]:
-    role = message.get("role")
-    if role in ("system", "developer"):
-        return []
-    text = text_of(message.get("content"))
-    turns = [f"{role}: {text}"] if text.strip() else []
-    for call in message.get("tool_calls") or []:
-        if _named(call):
-            function = call["function"]
-            turns.append(
-                f"{role} (tool call): {function['name']} {arguments_text(function.get('arguments'))}"
-            )
-    return turns
-
-
-def _answer(message: Mapping[str, Any]) -> str:
-    calls = [call["function"] for call in message.get("tool_calls") or []]
-    return orjson.dumps({"tool_calls": calls}).decode() if calls else text_of(message.get("content"))
-
-
-def _named(thing: Any) -> bool:
-    function = thing.get("function") if isinstance(thing, dict) else None
-    return isinstance(function, dict) and isinstance(function.get("name"), str)
 
 
 def _place(seed: int | None, name: str) -> int:

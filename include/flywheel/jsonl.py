@@ -109,7 +109,7 @@ def read_lines(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb", buffering=BUFFER_BYTES) as file:
             for line in file:
-                yield line[:-1]
+                yield line.removesuffix(b"\n")
     except FileNotFoundError as error:
         raise RecordError(f"{path} is not there. Run the stage that writes it first") from error
 

@@ -40,5 +40,5 @@ def test_logs_at_a_url_are_exported_with_all_folders_below(scheme: str, tmp_path
         key="k",
     )
     assert export_logs.function(run)["exported"] == 2
-    rows = read_rows(tmp_path / "export/records.jsonl")
-    assert [row["request"]["messages"][0]["content"] for row in rows] == ["a", "b"]
+    rows = read_rows(tmp_path / "export/rows.jsonl")
+    assert [row["messages"][0]["content"] for row in rows] == ["a", "b"]

@@ -43,9 +43,52 @@ def test_a_later_blueprint_file_loads_unchanged() -> None:
     assert config.nmp_config.nemo_base_url == "http://nemo.test"
 
 
-def test_semantic_selection_loads_and_is_noted_as_not_followed() -> None:
-    assert "uniform_distribution" in load_config(CONFIGS / "second_blueprint.yaml").notes()[0]
-    assert load_config(CONFIGS / "first_blueprint.yaml").notes() == []
+def test_semantic_selection_is_followed_where_examples_are_shown() -> None:
+    config = load_config(CONFIGS / "second_blueprint.yaml")
+    assert config.embedding is not None
+    assert (config.embedding.model_name, config.embedding.is_local) == ("nvidia/embed", True)
+    assert config.notes() == []
+    assert load_config(CONFIGS / "first_blueprint.yaml").embedding is None
+    data = config.model_dump(exclude_unset=True)
+    data["evaluation_config"]["icl"] = False
+    assert parse_config(data, source="x").embedding is None
+
+
+@pytest.mark.parametrize(
+    ("embedding", "variables"),
+    [
+        ({"deployment_type": "local"}, ()),
+        ({"url": "http://e.test/v1/embeddings"}, ("EMB_API_KEY", "NVIDIA_API_KEY")),
+        ({"url": "http://e.test/v1/embeddings", "api_key_env": "MY_KEY"}, ("MY_KEY",)),
+        ({"url": "http://e.test/v1/embeddings", "api_key_env": ""}, ()),
+    ],
+)
+def test_the_key_of_an_embedding_service_is_looked_for_where_the_blueprint_does(
+    embedding: dict[str, Any], variables: tuple[str, ...]
+) -> None:
+    similarity = {"embedding_nim_config": {"model_name": "e", **embedding}}
+    icl = {"example_selection": "semantic_similarity", "similarity_config": similarity}
+    config = parse_config({"nims": [ONE_NIM], "icl_config": icl}, source="x")
+    assert config.embedding is not None
+    assert config.embedding.api_key_variables == variables
+
+
+def test_a_local_embedding_model_needs_its_gpus_alone() -> None:
+    def icl(gpus: int) -> dict[str, Any]:
+        embedding = {"model_name": "e", "deployment_type": "local", "gpus": gpus}
+        similarity = {"embedding_nim_config": embedding}
+        return {"example_selection": "semantic_similarity", "similarity_config": similarity}
+
+    rest = {
+        "nims": [{**ONE_NIM, "gpus": 2}],
+        "gpu_budget": 3,
+        "llm_judge_config": {"model_name": "j", "gpus": 1, "deployment_type": "local"},
+    }
+    assert parse_config({**rest, "icl_config": icl(3)}, source="x").embedding
+    [problem] = problems({**rest, "icl_config": icl(4)})
+    assert problem.startswith(
+        "icl_config.similarity_config.embedding_nim_config.gpus: serving e needs 4 GPUs"
+    )
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "local.yaml"])

@@ -2,8 +2,9 @@ import copy
 from typing import Any
 
 from include.flywheel.config_sections import IclConfig
-from include.flywheel.icl import Example, ExamplePool, IclPrompts
-from include.flywheel.tokens import estimate_tokens
+from include.flywheel.examples import Example
+from include.flywheel.icl import ExamplePool, IclPrompts
+from include.flywheel.tokens import ByteEstimate, estimate_tokens
 
 TOOLS = [{"type": "function", "function": {"name": name}} for name in ("a", "b", "c")]
 
@@ -61,7 +62,7 @@ def test_an_example_shows_the_end_of_a_conversation_and_its_answer() -> None:
             call("get", {"id": 7}),
         ],
     )
-    assert made.text(10_000) == (
+    assert made.text(10_000, ByteEstimate()) == (
         '<example>\n<conversation>\nuser: where is it?\nassistant (tool call): find {"q":"it"}\ntool: there\n'
         "</conversation>\n<answer>\n"
         '{"tool_calls":[{"name":"get","arguments":{"id":7}}]}\n'
@@ -71,17 +72,17 @@ def test_an_example_shows_the_end_of_a_conversation_and_its_answer() -> None:
 
 def test_a_long_example_loses_its_oldest_turns_first() -> None:
     made = example("r", "a", turns=6)
-    text = made.text(900)
+    text = made.text(900, ByteEstimate())
     assert text is not None
     assert len(text.encode()) <= 900
     assert "[…]\nuser: turn 3" in text
     assert "turn 5 of r" in text
-    assert made.text(100) is None
+    assert made.text(100, ByteEstimate()) is None
 
 
 def test_a_text_answer_is_shown_as_it_is() -> None:
     made = Example.of("r", [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}])
-    assert "<answer>\n4\n</answer>" in (made.text(500) or "")
+    assert "<answer>\n4\n</answer>" in (made.text(500, ByteEstimate()) or "")
 
 
 def test_examples_come_after_the_policy_in_the_system_message() -> None:
@@ -128,6 +129,19 @@ def test_prompts_stay_within_their_context_by_estimate() -> None:
         row = prompts(made, context).with_examples(eval_row())
         size = sum(len(m["content"].encode()) for m in row["request"]["messages"])
         assert estimate_tokens(size) <= context - 100
+
+
+def test_examples_longer_than_their_share_take_what_the_others_leave() -> None:
+    made = ExamplePool(None)
+    for record_id, size in (("1", 2000), ("2", 2000), ("3", 100)):
+        made.offer(record_id, [f"{'abc'[int(record_id) - 1]}"])
+        made.chosen()
+        made.add(Example(record_id, ("x" * size,), "{}"))
+    row = prompts(made, 1200).with_examples(eval_row())
+    shown = row["request"]["messages"][0]["content"]
+    assert shown.count("<example>") == 2
+    assert "x" * 2000 in shown
+    assert estimate_tokens(len(shown.encode())) <= 1100
 
 
 def test_prompts_that_take_too_few_examples_are_counted() -> None:

@@ -55,6 +55,7 @@ DELETE_MODEL = Endpoint("DELETE", "/v1/models/{namespace}/{name}")
 
 # NIM proxy. The Entity Store answers the same path on its own host, with another body.
 LIST_NIM_MODELS = Endpoint("GET", "/v1/models")
+CREATE_EMBEDDINGS = Endpoint("POST", "/v1/embeddings")
 
 # Data Store; its files go through huggingface_hub, below HUB_PATH.
 CREATE_DATASTORE_NAMESPACE = Endpoint("POST", "/v1/datastore/namespaces")

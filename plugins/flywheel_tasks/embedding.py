@@ -1,0 +1,56 @@
+"""The embedding model that examples are chosen by: its service, its key, its cache; and the tokenizer of prompts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from flywheel_tasks.settings import artifacts, flywheel_config, storage_path
+from include.flywheel.config import FlywheelConfig
+from include.flywheel.config_models import EmbeddingConfig
+from include.flywheel.errors import FlywheelError
+
+if TYPE_CHECKING:
+    from include.flywheel.text_vectors import TextVectors
+    from include.flywheel.tokens import TokenCounter
+
+
+def text_vectors() -> TextVectors | None:
+    """Return the vectors of the config's embedding model, cached under the artifacts; None if it has none."""
+    config = flywheel_config()
+    embedding = config.embedding
+    if embedding is None:
+        return None
+    from include.flywheel.text_vectors import TextVectors
+    from nemo_provider.hooks.embeddings import EmbeddingsHook
+
+    model = embedding.model_name or ""
+    variables = embedding.api_key_variables
+    hook = EmbeddingsHook(
+        model,
+        url=None if embedding.is_local else embedding.url,
+        api_key=embedding_key(embedding, os.environ),
+        key_source=f"environment variable {' or '.join(variables) or 'none, api_key_env is empty'}",
+        base_url=config.nmp_config.nim_base_url,
+    )
+    return TextVectors(model, hook.embed, artifacts() / "embeddings")
+
+
+def embedding_key(embedding: EmbeddingConfig, environment: Mapping[str, str]) -> str | None:
+    """Return the key of the embedding service; None for one without. Raises FlywheelError if a named one is not there."""
+    key = next((environment[name] for name in embedding.api_key_variables if environment.get(name)), None)
+    if embedding.api_key_env and not embedding.is_local and not key:
+        raise FlywheelError(
+            f"The embedding service needs a key: set the environment variable {embedding.api_key_env} for the Airflow "
+            'workers, or api_key_env: "" in embedding_nim_config for a service without one.'
+        )
+    return key
+
+
+def token_counter(config: FlywheelConfig) -> TokenCounter | None:
+    """Return what the lengths of prompts are measured with; None estimates. Raises ConfigError for a file that is none."""
+    from include.flywheel.tokens import TokenizerFile
+
+    path = config.icl_config.tokenizer
+    return TokenizerFile(storage_path(path)) if path else None
