@@ -16,7 +16,7 @@ from include.flywheel.records import digest
 Side = Literal["train", "validation", "eval"]
 
 #: Shares of the conversations that can be on the side of the evaluation.
-SHARES = tuple(sorted(numerator / 2**power for power in range(3, 17) for numerator in (3, 4)))
+SHARES = tuple(sorted(numerator / 2**power for power in range(4, 18) for numerator in (5, 6, 7, 8)))
 
 
 class Split(NamedTuple):
