@@ -27,6 +27,7 @@ from commands.turn import turn
 from commands.voice import complain, refusal, say
 from include.flywheel.config import FlywheelConfig
 from include.flywheel.errors import FlywheelError
+from include.flywheel.logs.place import index_place, logs_of_environment
 from include.flywheel.records import parse_window
 
 #: The DAG files are what they are for the length of one run.
@@ -72,13 +73,16 @@ def run_parameters(variables: Mapping[str, str], config: FlywheelConfig, folder:
     """Turn make's variables into the parameters of the DAG run.
 
     Returns `{"client_id": …, "workload_id": …, "logs": …, "window_start": …, "window_end": …, "models": […]}`, what was not given
-    left out. Without LOGS, and without logs in the config, the sample logs are written into `folder` first. Raises FlywheelError.
+    left out. Without LOGS, and without logs in the config or (for a workload that is named) a server in ELASTICSEARCH_URL, the
+    sample logs are written into `folder` first. Raises FlywheelError.
     """
     given = {
         name: variables.get(name, "").strip()
         for name in ("LOGS", "WORKLOAD", "CLIENT", "START", "END", "MODELS")
     }
-    if not given["LOGS"] and not config.logs:
+    named = given["WORKLOAD"] or given["CLIENT"]
+    elsewhere = config.logs or (named and logs_of_environment(variables))
+    if not given["LOGS"] and not elsewhere:
         from include.sample_logs import CLIENT_ID, write_sample_logs
         from include.sample_logs.records import DESK
 
@@ -92,7 +96,7 @@ def run_parameters(variables: Mapping[str, str], config: FlywheelConfig, folder:
         raise FlywheelError(
             "Name the workload in the logs: make run LOGS=<file or folder> WORKLOAD=<workload_id> CLIENT=<client_id>."
         )
-    if given["LOGS"]:
+    if given["LOGS"] and not index_place(given["LOGS"]):
         logs = Path(given["LOGS"]).expanduser().resolve()
         if not logs.exists():
             raise FlywheelError(f"LOGS={given['LOGS']}: there is no such file or folder.")

@@ -25,7 +25,7 @@ from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryActi
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from flywheel_tasks.candidate import plan_candidate
-from flywheel_tasks.data import build_datasets, curate_records, export_logs
+from flywheel_tasks.data import build_datasets, curate_records, export_logs, export_part, plan_export
 from flywheel_tasks.failures import note_failure
 from flywheel_tasks.outcome import close_run, compare, write_report
 from flywheel_tasks.preflight import preflight
@@ -88,7 +88,9 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
         },
     ) as dag:
         checked, run = preflight(), open_run()
-        exported = export_logs(run)
+        # More than one part only of logs in Elasticsearch, and of these only where the config says so.
+        parts = export_part.partial(run=run).expand(part=plan_export(run))
+        exported = export_logs(run, parts)
         curated = curate_records(run, exported)
         dataset = build_datasets(run, curated)
         uploaded = NemoDatasetUploadOperator(
@@ -250,7 +252,10 @@ def trigger_form(workload: WorkloadConfig | None) -> dict[str, Param]:
             None,
             type=["null", "string"],
             title="Logs",
-            description="File or folder of .jsonl, .jsonl.gz or .jsonl.xz. Empty: what the config says.",
+            description=(
+                "File or folder of .jsonl, .jsonl.gz or .jsonl.xz, or elasticsearch://<connection>/<index>. "
+                "Empty: what the config says."
+            ),
             section="Logs",
         ),
         "window_start": Param(

@@ -16,6 +16,7 @@ for name in (
     "include.flywheel.datasets",
     "include.flywheel.deployment",
     "include.flywheel.evaluation",
+    "include.flywheel.export",
     "nemo_provider.operators.cleanup",
     "nemo_provider.operators.customizer",
     "nemo_provider.operators.datasets",

@@ -95,7 +95,7 @@ class _Found:
 def curate(
     exported: Path, folder: Path, *, split: DataSplitConfig, workload_type: str = "auto"
 ) -> CurationSummary:
-    """Keep the usable records of `exported/records.jsonl`, or say why not.
+    """Keep the usable records of the export in `exported`, or say why not.
 
     Writes `records.jsonl` (training rows: `{"messages": [..., answer], "tools": [...]}`), `index.jsonl`
     (one row per kept record: its line there, ids, time, tools called, and what else its request and
@@ -106,7 +106,7 @@ def curate(
     """
     found = _Found()
     with line_writer(folder / RECORDS) as rows, line_writer(folder / _FOUND) as index:
-        for line, usable in _usable(exported / export.RECORDS, found, split.parse_function_arguments):
+        for line, usable in _usable(exported, found, split.parse_function_arguments):
             found.take(usable.origin, bool(usable.entry["tools"]), line)
             rows.write(usable.row)
             index.write(orjson.dumps({"line": rows.rows, **usable.entry}))
@@ -126,10 +126,10 @@ def curate(
     return summary
 
 
-def _usable(path: Path, found: _Found, parse_arguments: bool) -> Iterator[tuple[int, Usable]]:
+def _usable(exported: Path, found: _Found, parse_arguments: bool) -> Iterator[tuple[int, Usable]]:
     """Yield each usable record with its line number in the export."""
     seen: set[bytes] = set()
-    for line, text in enumerate(read_lines(path), start=1):
+    for line, text in enumerate(export.exported_lines(exported), start=1):
         found.exported += 1
         try:
             usable = usable_record(text, parse_arguments)
