@@ -11,7 +11,7 @@ from elastic_transport import ConnectionTimeout, JsonSerializer, TlsError, Trans
 from elasticsearch import ApiError, UnsupportedProductError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from flywheel_tasks.elasticsearch_hook import ElasticsearchHook
+from flywheel_tasks.elasticsearch_client import connect
 from include.flywheel.errors import LogsRefusedError, LogsUnavailableError
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ TRANSIENT = {429, 500, 502, 503, 504}
 PATIENCE = 60.0
 REMEDIES = {
     401: "Mend login and password, or api_key, of the connection, or ELASTICSEARCH_API_KEY, ELASTICSEARCH_USERNAME and _PASSWORD",
-    403: "Its role needs the privileges read and view_index_metadata for the index",
+    403: "Its role needs read and view_index_metadata for the index to export, and create_doc to import (besides, to make the "
+    "index, create_index and manage_index_templates)",
     404: "GET /_cat/indices?v at the server lists the indices there are",
 }
 
@@ -48,7 +49,7 @@ class ElasticsearchServer:
     @classmethod
     def of_connection(cls, conn_id: str, patience: float = PATIENCE) -> ElasticsearchServer:
         """Return the server of an Airflow connection, or, for "", that of the environment."""
-        return cls(ElasticsearchHook(conn_id, serializer=PlainText()).get_conn(), patience)
+        return cls(connect(conn_id, serializer=PlainText()), patience)
 
     @property
     def address(self) -> str:
@@ -70,30 +71,42 @@ class ElasticsearchServer:
         )
         try:
             return tries(self._client.perform_request, method, path, headers=headers, body=body).body
-        except UnsupportedProductError as error:
-            raise LogsRefusedError(f"{self.address} is no Elasticsearch: {error}") from error
         except ApiError as error:
-            reason, kinds = reasons(error)
-            text = f"Elasticsearch at {self.address}: {reason} (HTTP {error.status_code})"
-            if error.status_code in TRANSIENT:
-                raise LogsUnavailableError(f"{text}. A retry may help") from error
-            remedy = REMEDIES.get(error.status_code, "See the server's log")
-            raise LogsRefusedError(f"{text}. {remedy}", error.status_code, kinds) from error
-        except TlsError as error:
-            raise LogsRefusedError(
-                f"Elasticsearch at {self.address} has a certificate that cannot be trusted: {error}. Name its CA: ca_certs in the "
-                "connection's extra, or ELASTICSEARCH_CA_CERTS"
-            ) from error
+            raise refused(error, self.address) from error
         except TransportError as error:
-            raise LogsUnavailableError(
-                f"Elasticsearch at {self.address} did not answer: {error}. Is it running there? A retry may help"
-            ) from error
+            raise unavailable(error, self.address) from error
+
+
+def refused(error: ApiError, address: str) -> LogsRefusedError | LogsUnavailableError:
+    """Return what an answer that is an error means, with a remedy."""
+    if isinstance(error, UnsupportedProductError):
+        return LogsRefusedError(
+            f"The server at {address} is not Elasticsearch, or an older one than 8: {error.message}"
+        )
+    reason, kinds = reasons(error)
+    text = f"Elasticsearch at {address}: {reason} (HTTP {error.status_code})"
+    if error.status_code in TRANSIENT:
+        return LogsUnavailableError(f"{text}. A retry may help")
+    remedy = REMEDIES.get(error.status_code, "See the server's log")
+    return LogsRefusedError(f"{text}. {remedy}", error.status_code, kinds)
+
+
+def unavailable(error: TransportError, address: str) -> LogsRefusedError | LogsUnavailableError:
+    """Return what it means that no answer came, with a remedy."""
+    if isinstance(error, TlsError):
+        return LogsRefusedError(
+            f"Elasticsearch at {address} has a certificate that is not trusted: {error.message}. Name its CA: ca_certs in the "
+            "connection's extra, or ELASTICSEARCH_CA_CERTS"
+        )
+    return LogsUnavailableError(
+        f"Elasticsearch at {address} did not answer: {error.message}. Is it running there? A retry may help"
+    )
 
 
 def reasons(error: ApiError) -> tuple[str, frozenset[str]]:
     """Return why a request was refused: the first reason in words, and the kinds of all."""
     try:
-        answer = orjson.loads(error.body)["error"]
+        answer = (orjson.loads(error.body) if isinstance(error.body, bytes) else error.body)["error"]
         causes = answer.get("root_cause") or [answer]
         return str(causes[0].get("reason") or answer), frozenset(cause["type"] for cause in (*causes, answer))
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):

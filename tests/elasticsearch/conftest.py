@@ -10,7 +10,7 @@ import orjson
 import pytest
 from elasticsearch import Elasticsearch, helpers
 
-from flywheel_tasks.elasticsearch_hook import ElasticsearchHook
+from flywheel_tasks.elasticsearch_client import connect
 from flywheel_tasks.log_server import ElasticsearchServer
 from include.flywheel.logs.elasticsearch import ElasticsearchLogs
 from include.flywheel.records import Window
@@ -51,7 +51,7 @@ def own() -> Iterator[Server | None]:
 
 @pytest.fixture(scope="session")
 def client(own: Server | None) -> Elasticsearch:
-    return ElasticsearchHook("").get_conn()
+    return connect("")
 
 
 @pytest.fixture
@@ -67,6 +67,7 @@ def prefix(client: Elasticsearch) -> Iterator[str]:
     yield name
     for index in client.indices.get(index=f"{name}*", expand_wildcards="all"):
         client.indices.delete(index=index)
+    client.options(ignore_status=404).indices.delete_index_template(name=f"{name}*")
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ transport.port: {transport_port}
 path.data: {folder}/data
 path.logs: {folder}/logs
 cluster.routing.allocation.disk.threshold_enabled: false
+# A look at the disk lifts the block of an index, which a test sets.
+cluster.info.update.interval: 30m
 xpack.security.enabled: true
 xpack.security.autoconfiguration.enabled: false
 xpack.security.http.ssl.enabled: false
@@ -116,6 +118,7 @@ class ContainerServer:
             "discovery.type": "single-node",
             "ES_JAVA_OPTS": "-Xms768m -Xmx768m",
             "cluster.routing.allocation.disk.threshold_enabled": "false",
+            "cluster.info.update.interval": "30m",
             "xpack.security.enabled": "true",
             "xpack.security.http.ssl.enabled": "false",
             "xpack.security.authc.anonymous.username": "anonymous",

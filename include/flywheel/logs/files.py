@@ -109,6 +109,13 @@ class FileLogs:
                     continue
                 yield LogRecord(line, timestamp)
 
+    def lines(self) -> Iterator[tuple[str, bytes]]:
+        """Yield every line that is not empty, with its place, `file:line`. Raises RecordError when a file cannot be read."""
+        for file in self._files():
+            for number, line in enumerate(_lines(file), start=1):
+                if line:
+                    yield f"{file.name}:{number}", line
+
     def _files(self) -> list[Path]:
         if self.path.is_file():
             return [self.path]
