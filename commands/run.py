@@ -73,16 +73,18 @@ def run_parameters(variables: Mapping[str, str], config: FlywheelConfig, folder:
     """Turn make's variables into the parameters of the DAG run.
 
     Returns `{"client_id": …, "workload_id": …, "logs": …, "window_start": …, "window_end": …, "models": […]}`, what was not given
-    left out. Without LOGS, and without logs in the config or (for a workload that is named) a server in ELASTICSEARCH_URL, the
-    sample logs are written into `folder` first. Raises FlywheelError.
+    left out. Without LOGS, and without logs in the config, a workload that is named is read from the server of ELASTICSEARCH_URL;
+    where there is none, the sample logs are written into `folder` first. Raises FlywheelError.
     """
     given = {
         name: variables.get(name, "").strip()
         for name in ("LOGS", "WORKLOAD", "CLIENT", "START", "END", "MODELS")
     }
-    named = given["WORKLOAD"] or given["CLIENT"]
-    elsewhere = config.logs or (named and logs_of_environment(variables))
-    if not given["LOGS"] and not elsewhere:
+    if (given["WORKLOAD"] or given["CLIENT"]) and not (
+        given["LOGS"] or config.logs_for(given["WORKLOAD"], given["CLIENT"] or None)
+    ):
+        given["LOGS"] = logs_of_environment(variables) or ""
+    if not given["LOGS"] and not config.logs:
         from include.sample_logs import CLIENT_ID, write_sample_logs
         from include.sample_logs.records import DESK
 

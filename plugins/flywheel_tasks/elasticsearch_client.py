@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -37,6 +38,9 @@ def make_client(settings: dict[str, Any], source: str, options: dict[str, Any]) 
     """Return a client, which has asked nothing yet. Raises FlywheelError naming the source of settings that make no sense."""
     from elasticsearch import Elasticsearch
 
+    authorities = settings.get("ca_certs")
+    if authorities and not Path(authorities).is_file():
+        raise FlywheelError(f"The CA file {authorities} in {source} is not there.")
     # It tells of every page that is read.
     logging.getLogger("elastic_transport").setLevel(logging.WARNING)
     try:

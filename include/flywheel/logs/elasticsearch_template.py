@@ -30,7 +30,8 @@ MAPPINGS: dict[str, Any] = {
         "response": {"type": "object", "enabled": False},
     },
 }
-#: Prompts repeat themselves; zlib makes a third to a half less of them than the default.
+#: Tools and instructions repeat themselves: records of 41 KB took a sixth of the disk that they take by default, and an export of
+#: them a fifth longer.
 SETTINGS: dict[str, Any] = {"index": {"codec": "best_compression"}}
 
 
