@@ -24,7 +24,7 @@ endef
 .PHONY: help run up import test test-elasticsearch check lock platform sample clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: runtime ## one complete flywheel run: LOGS= WORKLOAD= CLIENT= START= END= MODELS= CONFIG=
 	@$(VENV)/python -m commands.run
