@@ -10,8 +10,9 @@ MODELS =
 CONFIG =
 PORT =
 FORCE =
+INDEX =
 # Handed over in the environment: no quoting of paths and names by the shell.
-export LOGS WORKLOAD CLIENT START END MODELS CONFIG PORT FORCE
+export LOGS WORKLOAD CLIENT START END MODELS CONFIG PORT FORCE INDEX
 
 # Asked first: of a Python that is not there make would only print a number. Any from 3.6 on can look for one that will do.
 define need_python
@@ -20,10 +21,10 @@ define need_python
 	exit 1; }
 endef
 
-.PHONY: help run up test check lock bench-data bench-windows bench-privacy fuzz-data platform sample clean
+.PHONY: help run up import test test-elasticsearch check lock bench-data bench-windows bench-privacy fuzz-data platform sample clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: runtime ## one complete flywheel run: LOGS= WORKLOAD= CLIENT= START= END= MODELS= CONFIG=
 	@$(VENV)/python -m commands.run
@@ -31,9 +32,15 @@ run: runtime ## one complete flywheel run: LOGS= WORKLOAD= CLIENT= START= END= M
 up: runtime ## Airflow with the flywheel DAGs and the embedded platform, kept running until Ctrl-C
 	@$(VENV)/python -m commands.up
 
+import: runtime ## load log files into Elasticsearch: LOGS= CLIENT= INDEX=; the server: ELASTICSEARCH_URL
+	@PYTHONPATH=plugins:. $(VENV)/python -m commands.import_logs
+
 test: dev ## install what the tests need and run them all
 	@$(VENV)/python -m commands.hub_venvs
 	@$(VENV)/python -m pytest
+
+test-elasticsearch: dev ## test against a real Elasticsearch: ELASTICSEARCH_URL, else a container, else with Java and Maven
+	@FLYWHEEL_TEST_ELASTICSEARCH=1 $(VENV)/python -m pytest tests/elasticsearch
 
 check: dev ## lint, format, types, import rules
 	@$(VENV)/ruff check .

@@ -20,7 +20,7 @@ TOLD = ACTIVE | {"failed", "up_for_retry"}
 STAGES = {
     "preflight": "checking the platform",
     "open_run": "opening the run",
-    "export_logs": "exporting logs",
+    "export_part": "exporting logs",
     "curate_records": "curating records",
     "build_datasets": "splitting",
     "add_examples": "choosing examples",

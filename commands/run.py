@@ -27,6 +27,7 @@ from commands.turn import turn
 from commands.voice import complain, refusal, say
 from include.flywheel.config import FlywheelConfig
 from include.flywheel.errors import FlywheelError
+from include.flywheel.logs.place import logs_of_environment
 from include.flywheel.records import parse_window
 
 #: The DAG files are what they are for the length of one run.
@@ -72,12 +73,17 @@ def run_parameters(variables: Mapping[str, str], config: FlywheelConfig, folder:
     """Turn make's variables into the parameters of the DAG run.
 
     Returns `{"client_id": …, "workload_id": …, "logs": …, "window_start": …, "window_end": …, "models": […]}`, what was not given
-    left out. Without LOGS, and without logs in the config, the sample logs are written into `folder` first. Raises FlywheelError.
+    left out. Without LOGS, and without logs in the config, a workload that is named is read from the server of ELASTICSEARCH_URL;
+    where there is none, the sample logs are written into `folder` first. Raises FlywheelError.
     """
     given = {
         name: variables.get(name, "").strip()
         for name in ("LOGS", "WORKLOAD", "CLIENT", "START", "END", "MODELS")
     }
+    if (given["WORKLOAD"] or given["CLIENT"]) and not (
+        given["LOGS"] or config.logs_for(given["WORKLOAD"], given["CLIENT"] or None)
+    ):
+        given["LOGS"] = logs_of_environment(variables) or ""
     if not given["LOGS"] and not config.logs:
         from include.sample_logs import CLIENT_ID, write_sample_logs
         from include.sample_logs.records import DESK

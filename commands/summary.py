@@ -84,6 +84,8 @@ def print_stage_times(console: Console, tasks: list[dict[str, Any]], total: floa
         "data": (
             "preflight",
             "open_run",
+            "plan_export",
+            "export_part",
             "export_logs",
             "curate_records",
             "measure_drift",
@@ -137,7 +139,7 @@ def _reason(stack: Stack, run_id: str, task: dict[str, Any]) -> str:
         / f"run_id={run_id}"
         / f"task_id={task['task_id']}"
     )
-    for log in sorted(logs.glob("attempt=*.log"), reverse=True):
+    for log in sorted(logs.rglob("attempt=*.log"), reverse=True):
         for line in reversed(log.read_text(errors="replace").splitlines()):
             try:
                 event = json.loads(line)

@@ -26,7 +26,15 @@ from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryActi
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from flywheel_tasks.candidate import plan_candidate
-from flywheel_tasks.data import add_examples, build_datasets, curate_records, export_logs, measure_drift
+from flywheel_tasks.data import (
+    add_examples,
+    build_datasets,
+    curate_records,
+    export_logs,
+    export_part,
+    measure_drift,
+    plan_export,
+)
 from flywheel_tasks.failures import note_failure
 from flywheel_tasks.outcome import close_run, compare, write_report
 from flywheel_tasks.preflight import preflight
@@ -91,7 +99,9 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
         },
     ) as dag:
         checked, run = preflight(), open_run()
-        exported = export_logs(run)
+        # More than one part only of logs in Elasticsearch, and of these only where the config says so.
+        parts = export_part.partial(run=run).expand(part=plan_export(run))
+        exported = export_logs(run, parts)
         curated = curate_records(run, exported)
         drift = measure_drift(run, exported, curated)
         split = build_datasets(run, exported, curated)
@@ -274,7 +284,10 @@ def trigger_form(workload: WorkloadConfig | None) -> dict[str, Param]:
             None,
             type=["null", "string"],
             title="Logs",
-            description="File, folder or URL: .jsonl, .json (also .gz, .xz, .zst) or .parquet. Empty: what the config says.",
+            description=(
+                "File, folder or URL: .jsonl, .json (also .gz, .xz, .zst) or .parquet; or elasticsearch://<connection>/<index>. "
+                "Empty: what the config says."
+            ),
             section="Logs",
         ),
         "window_start": Param(

@@ -18,6 +18,7 @@ for name in (
     "include.flywheel.deployment",
     "include.flywheel.evaluation",
     "include.flywheel.icl_files",
+    "include.flywheel.export",
     "nemo_provider.operators.cleanup",
     "nemo_provider.operators.customizer",
     "nemo_provider.operators.datasets",

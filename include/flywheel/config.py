@@ -13,6 +13,7 @@ from include.flywheel.config_problems import problems_of, without_problems
 from include.flywheel.config_sections import (
     DataSplitConfig,
     DriftConfig,
+    ElasticsearchConfig,
     EmbeddedPlatformConfig,
     EvaluationConfig,
     EvaluationSettings,
@@ -61,6 +62,7 @@ class FlywheelConfig(Section):
 
     workloads: list[WorkloadConfig] = Field(default_factory=list)
     logs: str | None = None
+    elasticsearch_config: ElasticsearchConfig = ElasticsearchConfig()
     artifacts_uri: str = "artifacts"
     gpu_budget: int | None = Field(default=None, ge=1)
     #: Seconds between two looks at a job or deployment; null leaves it to each kind of wait (10 to 30 s).

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from croniter import croniter
 
+from include.flywheel.errors import ConfigError
 from include.flywheel.icl import MIN_EXAMPLE_TOKENS
+from include.flywheel.logs.place import index_place
 
 if TYPE_CHECKING:
     from include.flywheel.config import FlywheelConfig
@@ -29,6 +31,7 @@ def contradictions(config: "FlywheelConfig") -> list[str]:
         *_bars(config),
         *_gpus(config),
         *_workloads(config),
+        *_logs(config),
     ]
 
 
@@ -181,6 +184,17 @@ def _workloads(config: "FlywheelConfig") -> Iterator[str]:
                 f"workloads[{index}].schedule: {workload.schedule!r} is no schedule. Use a cron expression of five "
                 f"fields or one of {', '.join(sorted(_PRESETS))}"
             )
+
+
+def _logs(config: "FlywheelConfig") -> Iterator[str]:
+    places = {"logs": config.logs} | {
+        f"workloads[{index}].logs": workload.logs for index, workload in enumerate(config.workloads)
+    }
+    for key, logs in places.items():
+        try:
+            index_place(logs or "")
+        except ConfigError as error:
+            yield f"{key}: {error.problems[0]}"
 
 
 def _is_schedule(text: str) -> bool:

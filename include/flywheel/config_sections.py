@@ -163,6 +163,18 @@ class WorkloadConfig(Section):
         return slug(self.workload_id)
 
 
+class ElasticsearchConfig(Section):
+    """Ours: how logs are exported from Elasticsearch.
+
+    `slices` is into how many parts a window is cut, each exported by a task of its own; `page_size` the most records that
+    are asked for at once (fewer, where they are large).
+    """
+
+    slices: int = Field(default=1, ge=1, le=64)
+    #: Elasticsearch gives at most 10000 unless an index says otherwise.
+    page_size: int = Field(default=1000, ge=1, le=10000)
+
+
 class RecommendationConfig(Section):
     """Ours: the bar per score, on its own scale (accuracies 0–1, similarity 1–10); null asks nothing.
 

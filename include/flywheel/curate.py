@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from include.flywheel.config_sections import DataSplitConfig
 from include.flywheel.config_types import WorkloadType
 from include.flywheel.conflicts import Conflicts, conflicts_of
 from include.flywheel.errors import NotEnoughRecordsError, RecordError
-from include.flywheel.export import ExportSummary, name_example, parts_of
+from include.flywheel.export import ExportSummary, exported_parts, name_example
 from include.flywheel.found import Found, first_of_each
 from include.flywheel.jsonl import line_writer, read_lines, replacing, write_json
 from include.flywheel.near import Told, near_earlier
@@ -62,31 +61,20 @@ def curate(
 
     Raises NotEnoughRecordsError with the counts by reason when nothing is kept.
     """
-    parts = parts_of(exported)
+    parts = exported_parts(exported)
+    whole = ExportSummary.model_validate_json((exported / export.SUMMARY).read_bytes())
     found = Found(parts)
     verdicts = _Verdicts(found, split, workload_type)
-    summaries = [ExportSummary.model_validate_json((part / export.SUMMARY).read_bytes()) for part in parts]
-    counts = sum((Counter(summary.set_aside) for summary in summaries), Counter())
-    examples: dict[str, list[str]] = {}
-    for reason, where in chain.from_iterable(
-        ((reason, where) for where in named)
-        for summary in summaries
-        for reason, named in summary.examples.items()
-    ):
-        name_example(examples, reason, where)
-    counts.update(verdicts.counts())
+    counts = Counter(whole.set_aside) + Counter(verdicts.counts())
+    examples = {reason: list(named) for reason, named in whole.examples.items()}
 
     _write_index(folder, parts, verdicts, examples)
     with replacing(folder / CONVERSATIONS) as file:
         np.savez(file, keys=verdicts.keys, sizes=verdicts.sizes, signatures=verdicts.signatures)
-    privacy = PrivacySummary(mode=summaries[0].privacy.mode)
-    for each in summaries:
-        privacy.add(each.privacy)
-    total = sum(summary.exported for summary in summaries)
     kept = verdicts.codes == _KEPT
     tools = Counter(found.tools[kept].tolist())
     summary = CurationSummary(
-        exported=total,
+        exported=whole.exported,
         kept=int(kept.sum()),
         set_aside=in_order(counts),
         examples={reason: examples[reason] for reason in REASONS if reason in examples},
@@ -96,9 +84,9 @@ def curate(
         prompt_tokens_mean=round(float(found.tokens[kept].mean())) if kept.any() else 0,
         prompt_tokens_max=int(found.tokens[kept].max(initial=0)),
         conflicts=conflicts_of(found.prompts[kept], found.answers[kept]),
-        privacy=privacy,
+        privacy=whole.privacy,
     )
-    write_rejections(folder, exported=total, counts=counts, examples=examples)
+    write_rejections(folder, exported=whole.exported, counts=counts, examples=examples)
     write_json(folder / SUMMARY, summary.model_dump(mode="json"))
     if not summary.kept:
         _raise_nothing_kept(summary, split)
@@ -203,7 +191,7 @@ def kept_rows(exported: Path, folder: Path) -> Iterator[tuple[dict[str, Any], by
     """Yield each kept record's index row and training row, reading index and rows once, side by side."""
     entries = index_entries(folder)
     entry = next(entries, None)
-    for number, part in enumerate(parts_of(exported)):
+    for number, part in enumerate(exported_parts(exported)):
         if entry is None or entry["part"] != number:
             continue
         for row, text in enumerate(read_lines(part / export.ROWS)):

@@ -1,10 +1,13 @@
-"""Errors of the domain: each says what a person has to mend, so none of them is worth a retry.
+"""Errors of the domain: each says what a person has to mend, so none of them is worth a retry. But one is.
 
 ```text
 FlywheelError                input or configuration must be mended; a retry would end the same way
 ├── ConfigError              the configuration file
 ├── RecordError              a log, or a file that an earlier stage wrote, cannot be read
+│   └── LogsRefusedError     the server that keeps the logs refused a request
 └── NotEnoughRecordsError    the records are fine, but too few of them are there
+
+LogsUnavailableError         the server that keeps the logs did not answer, or not completely; a retry may help
 ```
 """
 
@@ -39,3 +42,21 @@ class RecordError(FlywheelError):
 
 class NotEnoughRecordsError(FlywheelError):
     """Report that too few records are there; the message has the numbers."""
+
+
+class LogsRefusedError(RecordError):
+    """Report that the server that keeps the logs refused a request.
+
+    Attributes:
+        status: of the HTTP answer.
+        kinds: the server's own words for the reasons, such as `index_not_found_exception`.
+    """
+
+    def __init__(self, message: str, status: int = 0, kinds: frozenset[str] = frozenset()):
+        super().__init__(message)
+        self.status = status
+        self.kinds = kinds
+
+
+class LogsUnavailableError(Exception):
+    """Report that the server that keeps the logs did not answer, or not completely: nothing was exported, a retry may help."""

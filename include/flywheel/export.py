@@ -7,7 +7,7 @@ what needs a look at all of them is left to the curation.
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,9 @@ import orjson
 from pydantic import BaseModel, Field
 
 from include.flywheel.chat import Unusable
-from include.flywheel.errors import NotEnoughRecordsError
+from include.flywheel.errors import NotEnoughRecordsError, RecordError
 from include.flywheel.jsonl import line_writer, replacing, write_json
-from include.flywheel.logs.files import LogSource
+from include.flywheel.logs.source import LogSource
 from include.flywheel.privacy.settings import PrivacyConfig, PrivacySummary
 from include.flywheel.records import Window, iso
 from include.flywheel.similarity import SignatureWriter
@@ -64,24 +64,53 @@ def export_logs(
     parse_arguments: bool = True,
     privacy: PrivacyConfig | None = None,
 ) -> ExportSummary:
-    """Read the records of one workload in the window.
-
-    Writes to `folder`: `rows.jsonl` (training rows: `{"messages": [..., answer], "tools": [...]}`), `found.jsonl` (one
-    line per row: ids, time, tools called, and what else its request and response held), `signatures.bin` (one MinHash
-    signature per row, see `similarity`) and `summary.json`.
+    """Read the records of one workload in the window, in one part; see `export_part`.
 
     Raises NotEnoughRecordsError, naming what the logs do hold, when there is none, and RecordError when
     a log cannot be read. Calling it again overwrites the files.
     """
+    part = export_part(
+        source,
+        client_id=client_id,
+        workload_id=workload_id,
+        window=window,
+        folder=folder,
+        parse_arguments=parse_arguments,
+        privacy=privacy,
+    )
+    return join_parts([part], window=window, folder=folder)
+
+
+def export_part(
+    source: LogSource,
+    *,
+    client_id: str,
+    workload_id: str,
+    window: Window,
+    folder: Path,
+    part: int = 1,
+    parts: int = 1,
+    parse_arguments: bool = True,
+    privacy: PrivacyConfig | None = None,
+) -> ExportSummary:
+    """Read the records of one of the consecutive windows that `join_parts` puts together.
+
+    Writes to `folder`, or of several parts to a folder below it: `rows.jsonl` (training rows: `{"messages": [..., answer],
+    "tools": [...]}`), `found.jsonl` (one line per row: ids, time, tools called, and what else its request and response
+    held), `signatures.bin` (one MinHash signature per row, see `similarity`) and `summary.json`.
+
+    Raises as `export_logs` does; that nothing was found is an error of an only part, not of one of several.
+    """
+    place = _part_folder(folder, part, parts)
     earliest, latest = math.inf, -math.inf
     personal = PrivacySummary(mode=privacy.mode) if privacy else PrivacySummary()
     reader, exported = RecordReader(parse_arguments=parse_arguments, redactor=_redactor(privacy)), 0
     set_aside: Counter[str] = Counter()
     examples: dict[str, list[str]] = {}
     with (
-        line_writer(folder / ROWS) as rows,
-        line_writer(folder / FOUND) as found,
-        replacing(folder / SIGNATURES) as file,
+        line_writer(place / ROWS) as rows,
+        line_writer(place / FOUND) as found,
+        replacing(place / SIGNATURES) as file,
     ):
         signatures = SignatureWriter(file)
         for log_record in source.records(client_id, workload_id, window):
@@ -99,7 +128,7 @@ def export_logs(
             found.write(orjson.dumps({**usable.entry, "where": log_record.where}))
             signatures.add(usable.turn)
         signatures.flush()
-        if not exported:
+        if not exported and parts == 1:
             raise NotEnoughRecordsError(
                 f"no record of workload {workload_id} of client {client_id} in {_span(window)}. "
                 f"The logs hold {source.statistics.describe()}"
@@ -117,17 +146,63 @@ def export_logs(
         examples=examples,
         privacy=personal,
     )
+    write_json(place / SUMMARY, summary.model_dump(mode="json"))
+    return summary
+
+
+def join_parts(parts: Sequence[ExportSummary], *, window: Window, folder: Path) -> ExportSummary:
+    """Sum up the parts, in their order, in `folder/summary.json`; those of an earlier export that was cut otherwise are removed.
+
+    Raises NotEnoughRecordsError when all of them are empty.
+    """
+    if not any(part.exported for part in parts):
+        raise NotEnoughRecordsError(f"no record in {_span(window)}")
+    current = {_part_folder(folder, number, len(parts)) for number in range(1, len(parts) + 1)}
+    for stale in set(_part_folders(folder)) - current:
+        for name in (ROWS, FOUND, SIGNATURES, SUMMARY):
+            (stale / name).unlink(missing_ok=True)
+    set_aside: Counter[str] = Counter()
+    examples: dict[str, list[str]] = {}
+    personal = PrivacySummary(mode=parts[0].privacy.mode)
+    for part in parts:
+        set_aside.update(part.set_aside)
+        personal.add(part.privacy)
+        for reason, named in part.examples.items():
+            for where in named:
+                name_example(examples, reason, where)
+    summary = ExportSummary(
+        exported=sum(part.exported for part in parts),
+        start=next((part.start for part in parts if part.start), ""),
+        end=next((part.end for part in reversed(parts) if part.end), ""),
+        unreadable=sum(part.unreadable for part in parts),
+        unreadable_lines=[line for part in parts for line in part.unreadable_lines][:NAMED],
+        undated=sum(part.undated for part in parts),
+        set_aside=dict(set_aside),
+        examples=examples,
+        privacy=personal,
+    )
     write_json(folder / SUMMARY, summary.model_dump(mode="json"))
     return summary
 
 
-def _redactor(privacy: PrivacyConfig | None) -> "Redactor | None":
-    if privacy is None or privacy.mode == "off":
-        return None
-    # Its lists of names take a third of a second to read.
-    from include.flywheel.privacy.redactor import Redactor
+def exported_parts(folder: Path) -> list[Path]:
+    """Return the folders of the parts, in their order. Raises RecordError when nothing was exported there."""
+    parts = _part_folders(folder)
+    if not parts or not (folder / SUMMARY).exists():
+        raise RecordError(f"{folder / SUMMARY} is not there. Run the stage that writes it first")
+    return parts
 
-    return Redactor(privacy)
+
+def _part_folder(folder: Path, part: int, parts: int) -> Path:
+    """Return where a part is: the folder itself, or, of several, names that sort in the order of the parts."""
+    return folder if parts == 1 else folder / f"part-{part:04}-of-{parts:04}"
+
+
+def _part_folders(folder: Path) -> list[Path]:
+    if not folder.exists():
+        return []
+    places = [folder, *sorted(folder.glob("part-*-of-*"), key=lambda place: place.name)]
+    return [place for place in places if (place / ROWS).exists()]
 
 
 def name_example(examples: dict[str, list[str]], reason: str, where: str) -> None:
@@ -137,20 +212,20 @@ def name_example(examples: dict[str, list[str]], reason: str, where: str) -> Non
         named.append(where)
 
 
-def parts_of(folder: Path) -> list[Path]:
-    """Return the folders of an export's parts, in the order of their records: itself, or those below it."""
-    if (folder / SUMMARY).exists():
-        return [folder]
-    return sorted(
-        (part for part in folder.iterdir() if (part / SUMMARY).exists()), key=lambda part: part.name
-    )
-
-
 def read_signatures(part: Path) -> Iterator[bytes]:
     """Yield the bytes of a part's signatures, block by block."""
     with (part / SIGNATURES).open("rb") as file:
         while block := file.read(1 << 22):
             yield block
+
+
+def _redactor(privacy: PrivacyConfig | None) -> "Redactor | None":
+    if privacy is None or privacy.mode == "off":
+        return None
+    # Its lists of names take a third of a second to read.
+    from include.flywheel.privacy.redactor import Redactor
+
+    return Redactor(privacy)
 
 
 def _span(window: Window) -> str:

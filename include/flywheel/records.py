@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from include.flywheel.errors import ConfigError
 
 #: Numbers above are no seconds (they would lie after the year 5000) but milli-, micro- or nanoseconds.
-_LARGEST_SECONDS = 1e11
-_UNITS = (1, 10**3, 10**6, 10**9)
+LARGEST_SECONDS = 1e11
+TIME_UNITS = (1, 10**3, 10**6, 10**9)
 #: A string of this many digits is a date, 20251001, and not a second of the year 1970.
 _DATE_DIGITS = 8
 
@@ -83,7 +83,7 @@ def epoch_seconds(value: object) -> float | None:
             return _iso_seconds(text)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         return None
-    return next((value / unit for unit in _UNITS if value <= _LARGEST_SECONDS * unit), None)
+    return next((value / unit for unit in TIME_UNITS if value <= LARGEST_SECONDS * unit), None)
 
 
 def _iso_seconds(text: str) -> float | None:

@@ -2,29 +2,75 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 from airflow.sdk import task
 
+from flywheel_tasks.logs import index_logs, log_source
 from flywheel_tasks.run import Run, history_folder, run_folder
-from flywheel_tasks.settings import flywheel_config, storage_path
+from flywheel_tasks.settings import flywheel_config
+from include.flywheel.records import parse_window
+
+
+class Part(TypedDict):
+    """One of the consecutive windows that a run's window is cut into; `number` counts from 1."""
+
+    number: int
+    of: int
+    start: str | None
+    end: str | None
 
 
 @task
-def export_logs(run: Run) -> dict[str, Any]:
-    """Read the workload's records of the window into the run's folder."""
-    from include.flywheel.export import export_logs
-    from include.flywheel.logs.files import FileLogs
-    from include.flywheel.records import parse_window
+def plan_export(run: Run) -> list[Part]:
+    """Cut the window into parts of about equally many records, for as many tasks; logs in files are one part."""
+    from include.flywheel.logs.place import index_place
 
-    summary = export_logs(
-        FileLogs(storage_path(run["logs"])),
+    whole = parse_window(run["window_start"], run["window_end"])
+    place, slices = index_place(run["logs"]), flywheel_config().elasticsearch_config.slices
+    windows = [whole]
+    if place and slices > 1:
+        windows = index_logs(place, whole).slices(run["client_id"], run["workload_id"], whole, slices)
+    return [
+        Part(
+            number=number,
+            of=len(windows),
+            start=window.start.isoformat() if window.start else None,
+            end=window.end.isoformat() if window.end else None,
+        )
+        for number, window in enumerate(windows, start=1)
+    ]
+
+
+@task
+def export_part(run: Run, part: Part) -> dict[str, Any]:
+    """Read the workload's records of one part of the window into the run's folder."""
+    from include.flywheel.export import export_part
+
+    config = flywheel_config()
+    summary = export_part(
+        log_source(run["logs"], whole=parse_window(run["window_start"], run["window_end"])),
         client_id=run["client_id"],
         workload_id=run["workload_id"],
+        window=parse_window(part["start"], part["end"]),
+        folder=run_folder(run) / "export",
+        part=part["number"],
+        parts=part["of"],
+        parse_arguments=config.data_split_config.parse_function_arguments,
+        privacy=config.privacy,
+    )
+    return summary.model_dump(mode="json")
+
+
+@task
+def export_logs(run: Run, parts: Any) -> dict[str, Any]:
+    """Sum up what the parts have exported."""
+    from include.flywheel.export import ExportSummary, join_parts
+
+    summary = join_parts(
+        [ExportSummary(**part) for part in parts],
         window=parse_window(run["window_start"], run["window_end"]),
         folder=run_folder(run) / "export",
-        parse_arguments=flywheel_config().data_split_config.parse_function_arguments,
-        privacy=flywheel_config().privacy,
     )
     return summary.model_dump(mode="json")
 

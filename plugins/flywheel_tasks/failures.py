@@ -20,8 +20,10 @@ def note_failure(context: Any) -> None:
         return
     folder = run_folder(run) / "errors"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{ti.task_id}.json").open("w") as file:
-        json.dump({"task_id": ti.task_id, "error": str(context.get("exception") or "").strip()}, file)
+    # As Airflow names the states of mapped tasks.
+    name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
+    with (folder / f"{name}.json").open("w") as file:
+        json.dump({"task_id": name, "error": str(context.get("exception") or "").strip()}, file)
 
 
 def noted_failure(run: Run, task_id: str) -> str | None:

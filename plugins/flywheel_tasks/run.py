@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict
 
 from airflow.sdk import task
 
+from flywheel_tasks.logs import place_of_logs
 from flywheel_tasks.settings import artifacts, flywheel_config, storage_path
 from include.flywheel.config import slug
 from include.flywheel.errors import FlywheelError
@@ -44,9 +46,11 @@ def open_run(
     """Settle once whose records of which window this run is about. Raises FlywheelError naming the parameter."""
     config = flywheel_config()
     window = resolve_window(params, dag_run.run_type, data_interval_start, data_interval_end)
-    logs = params["logs"] or config.logs_for(params["workload_id"], params["client_id"])
+    logs = place_of_logs(params["logs"], config, params["workload_id"], params["client_id"], os.environ)
     if not logs:
-        raise FlywheelError("No logs: give the parameter `logs`, or set `logs` in the config.")
+        raise FlywheelError(
+            "No logs: give the parameter `logs`, or set `logs` in the config, or ELASTICSEARCH_URL."
+        )
     models = params["models"] or [nim.name for nim in config.candidates]
     identity = f"{dag_run.dag_id}/{dag_run.run_id}"
     key = hashlib.sha256(identity.encode()).hexdigest()[:8]
@@ -56,7 +60,7 @@ def open_run(
     return Run(
         client_id=params["client_id"],
         workload_id=params["workload_id"],
-        logs=str(storage_path(logs)),
+        logs=logs,
         window_start=window.start.isoformat() if window.start else None,
         window_end=window.end.isoformat() if window.end else None,
         models=[config.candidate(model).name for model in models],

@@ -19,6 +19,18 @@ def test_without_logs_the_sample_workload_is_written_and_run(tmp_path: Path) -> 
     assert "window_start" not in conf
 
 
+def test_an_index_is_read_where_it_is_named_and_where_only_a_server_is(tmp_path: Path) -> None:
+    named = {"WORKLOAD": "w", "CLIENT": "c"}
+    server = {"ELASTICSEARCH_URL": "http://es.test:9200"}
+    index = {"LOGS": "elasticsearch://prod/logs-*"}
+    assert run_parameters({**named, **index}, CONFIG, tmp_path)["logs"] == index["LOGS"]
+    assert run_parameters({**named, **server}, CONFIG, tmp_path)["logs"] == "elasticsearch:///flywheel"
+    # The sample is what is run where nothing is named.
+    assert run_parameters(server, CONFIG, tmp_path)["logs"].endswith(".jsonl")
+    with pytest.raises(FlywheelError, match="does not name an index"):
+        run_parameters({**named, "LOGS": "elasticsearch://prod"}, CONFIG, tmp_path)
+
+
 def test_a_relative_path_of_logs_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my logs.jsonl").touch()
     monkeypatch.chdir(tmp_path)

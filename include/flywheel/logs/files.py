@@ -80,6 +80,13 @@ class FileLogs(LogSource):
                 else:
                     seen.fail_to_read(f"{file.name}:{number}")
 
+    def lines(self) -> Iterator[tuple[str, bytes]]:
+        """Yield every line that is not empty, with its place, `file:line`. Raises RecordError when a file cannot be read."""
+        for file in self._files():
+            for number, line in enumerate(lines(file), start=1):
+                if line:
+                    yield f"{file.name}:{number}", line
+
     def _files(self) -> list[Path]:
         if self.path.is_file():
             return [self.path]
