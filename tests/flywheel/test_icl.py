@@ -144,6 +144,21 @@ def test_examples_longer_than_their_share_take_what_the_others_leave() -> None:
     assert estimate_tokens(len(shown.encode())) <= 1100
 
 
+class Meeting(ByteEstimate):
+    """A tokenizer to which two examples are much longer together than each alone."""
+
+    def size(self, text: str) -> int:
+        return super().size(text) + 400 * text.count("</example>\n<example>")
+
+
+def test_a_prompt_is_within_its_context_also_where_texts_meet() -> None:
+    made = pool(*[(f"{tool}{i}", tool) for tool in "abc" for i in range(4)])
+    counted = IclPrompts(1600, prompts(made, max_examples=9).settings, made, True, Meeting())
+    [system, user] = counted.with_examples(eval_row())["request"]["messages"]
+    assert "<example>" in system["content"]
+    assert estimate_tokens(sum(Meeting().size(m["content"]) for m in (system, user))) <= 1500
+
+
 def test_prompts_that_take_too_few_examples_are_counted() -> None:
     tight = prompts(pool(("1", "a"), ("2", "b")), 1000, min_examples=1)
     tight.with_examples(eval_row(size=10))
