@@ -87,7 +87,7 @@ class LocalServer:
         shutil.rmtree(self.folder)
 
     def _as_nobody(self) -> dict:
-        java = Path(shutil.which("java") or "java").resolve().parent.parent
+        java = os.environ.get("JAVA_HOME") or Path(shutil.which("java") or "java").resolve().parent.parent
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),

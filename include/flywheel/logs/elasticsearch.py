@@ -114,10 +114,8 @@ class ElasticsearchLogs:
             query = fields.of_workload(client_id, workload_id, question)
             for order in ("asc", "desc"):
                 body = {"query": query, "sort": fields.by_time(order), "size": 1, "_source": [TIME]}
-                hits = orjson.loads(self._server.ask("POST", index_path(self._index, "_search"), body))[
-                    "hits"
-                ]["hits"]
-                times += [epoch_seconds(hit["_source"].get(TIME)) for hit in hits]
+                answer = orjson.loads(self._server.ask("POST", index_path(self._index, "_search"), body))
+                times += [epoch_seconds(hit["_source"].get(TIME)) for hit in answer["hits"]["hits"]]
         known = [time for time in times if time is not None]
         return (min(known), max(known)) if known else None
 
@@ -125,8 +123,9 @@ class ElasticsearchLogs:
         self, fields: IndexFields, client_id: str, workload_id: str, seen: LogStatistics
     ) -> None:
         """Note what the index does hold, where it can tell."""
-        exact = [field for name in IDS for kind, field in sorted(fields.ids[name])[-1:] if kind == "term"]
-        if len(exact) == len(IDS):
+        exact = [field for name in IDS for _, field in sorted(fields.ids[name])[-1:]]
+        kinds = {kind for name in IDS for kind, _ in fields.ids[name]}
+        if kinds == {"term"}:
             sources = [{field: {"terms": {"field": field}}} for field in exact]
             body = {"size": 0, "aggs": {"workloads": {"composite": {"size": 1000, "sources": sources}}}}
             answer = orjson.loads(self._server.ask("POST", index_path(self._index, "_search"), body))

@@ -21,6 +21,8 @@ _ORDERED = {"date", "date_nanos", "long", "integer", "double"}
 #: The largest number (milliseconds, for dates) that a field of a type may be asked for; where nothing is said, that of a long.
 _LARGEST = {"date_nanos": 9_223_372_036_853, "integer": 2**31 - 1}
 _LARGEST_LONG = 2**63 - 1
+#: What values are compared as where the indices have several types, the first that applies.
+_COMMON = {"date_nanos": "date", "double": "double"}
 _NOT_FOUND = 404
 #: Seconds that a field may have rounded a time by.
 _ROUNDING = 0.001
@@ -83,17 +85,9 @@ class IndexFields:
     def by_time(self, direction: str = "asc") -> list[Any]:
         """Return the order of time, for records of one unit."""
         order = {"order": direction, "unmapped_type": "date"}
-        if len(self.time_types) > 1:
-            # One type for all indices, since their values are compared.
-            order["numeric_type"] = (
-                "date"
-                if "date_nanos" in self.time_types
-                else "double"
-                if "double" in self.time_types
-                else "long"
-            )
-        elif "date_nanos" in self.time_types:
-            order["numeric_type"] = "date"
+        common = [common for each, common in _COMMON.items() if each in self.time_types]
+        if common or len(self.time_types) > 1:
+            order["numeric_type"] = common[0] if common else "long"
         return [{TIME: order}]
 
 
