@@ -3,6 +3,8 @@
 Asked of what was written, and not of the decisions that should have kept it clean.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from pydantic import BaseModel
 
@@ -23,18 +25,25 @@ class ContaminationCheck(BaseModel):
     near_conversations: int = 0
 
 
-def check_contamination(trained: EvalSet, evaluated: EvalSet, threshold: float | None) -> ContaminationCheck:
-    """Compare what is trained on with all that is or was evaluated; `threshold` None leaves near-duplicates out.
+class Trained(NamedTuple):
+    """What is trained on: hashes of conversations and of prompts (uint64), and what the conversations say."""
 
-    Raises RecordError with the counts when they share a conversation or a prompt, or are nearly the same.
+    conversations: np.ndarray
+    prompts: np.ndarray
+    told: Told
+
+
+def check_contamination(
+    trained: Trained, evaluated: EvalSet, told: Told, threshold: float | None
+) -> ContaminationCheck:
+    """Compare what is trained on with all that is or was evaluated, which `told` says.
+
+    `threshold` None leaves near-duplicates out. Raises RecordError with the counts when they share a conversation or a
+    prompt, or are nearly the same.
     """
-    near = 0
-    if threshold is not None:
-        told = Told.of(np.concatenate([trained.signatures, evaluated.signatures]))
-        count = len(trained.signatures)
-        near = int(near_any(told.part(slice(count)), told.part(slice(count, None)), threshold).sum())
+    near = 0 if threshold is None else int(near_any(trained.told, told, threshold).sum())
     check = ContaminationCheck(
-        train_conversations=len(np.unique(trained.conversations)),
+        train_conversations=len(trained.conversations),
         train_prompts=len(np.unique(trained.prompts)),
         eval_conversations=len(np.unique(evaluated.conversations)),
         eval_prompts=len(np.unique(evaluated.prompts)),

@@ -1,7 +1,7 @@
 """Second stage: each usable record is kept, or set aside for one named reason that needs a look at all of them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -160,6 +160,17 @@ def _raise_nothing_kept(summary: CurationSummary, split: DataSplitConfig) -> Non
             "is divided: raise it, or null for no limit"
         )
     raise NotEnoughRecordsError(f"none of {summary.exported} exported records can be used: {counts}{remedy}")
+
+
+def add_rejections(folder: Path, counts: Mapping[str, int], examples: Mapping[str, list[str]]) -> None:
+    """Write `rejections.json` anew with what the split has set aside of the kept records; doing so again changes nothing."""
+    summary = CurationSummary.model_validate_json((folder / SUMMARY).read_bytes())
+    write_rejections(
+        folder,
+        exported=summary.exported,
+        counts={**summary.set_aside, **counts},
+        examples={**summary.examples, **examples},
+    )
 
 
 class KeptConversations(NamedTuple):

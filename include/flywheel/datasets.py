@@ -58,8 +58,13 @@ def build_datasets(
             + ", ".join(f"{name} {count}" for name, count in writer.counts.items())
             + ". Widen the window, or lower data_split_config.eval_size"
         )
+    left_out = in_order({name: count for name, count in writer.counts.items() if name in REASONS})
+    curation.add_rejections(curated, left_out, writer.examples)
     contamination = check_contamination(
-        writer.trained(), joined([sides.evaluated, earlier]), settings.near_duplicate_similarity
+        writer.trained(),
+        joined([sides.evaluated, earlier]),
+        sides.told_evaluated,
+        settings.near_duplicate_similarity,
     )
     return SplitSummary(
         workload_type=workload_type,
@@ -70,7 +75,7 @@ def build_datasets(
         eval_rows=files[FILES["eval"]].rows,
         golden=golden.records if golden else 0,
         golden_since=golden.since if golden else "",
-        set_aside=in_order({name: count for name, count in writer.counts.items() if name in REASONS}),
+        set_aside=left_out,
         examples=writer.examples,
         contamination=contamination,
         conversations=writer.conversations(),

@@ -26,7 +26,7 @@ class Told(NamedTuple):
         """Find out what all of them have in common."""
         return cls(signatures, common_components(signatures))
 
-    def part(self, which: slice) -> "Told":
+    def part(self, which: slice | np.ndarray) -> "Told":
         """Return some of them."""
         return Told(self.signatures[which], self.common[which])
 

@@ -11,7 +11,7 @@ from include.flywheel.config_sections import DataSplitConfig
 from include.flywheel.evalset import EvalSide, choose_eval_set
 from include.flywheel.near import Told, near_any
 from include.flywheel.registry import EvalSet, joined
-from include.flywheel.split import split_conversations
+from include.flywheel.split import Split, split_conversations
 
 
 class Sides:
@@ -43,21 +43,21 @@ class Sides:
         self._positions = names
         all_evaluated = joined([self.evaluated, earlier])
         self._prompts = set(all_evaluated.prompts.tolist())
-        self._verdicts = self._judge(
-            split, chosen, earlier, all_evaluated, settings.near_duplicate_similarity
-        )
+        told = Told.of(np.concatenate([kept.signatures, all_evaluated.signatures]))
+        self._told = told.part(slice(len(kept.keys)))
+        #: What all eval sets ever used say.
+        self.told_evaluated = told.part(slice(len(kept.keys), None))
+        self._verdicts = self._judge(split, chosen, earlier, settings.near_duplicate_similarity)
 
     def _judge(
-        self, split: Any, chosen: np.ndarray, earlier: EvalSet, evaluated: EvalSet, threshold: float | None
+        self, split: Split, chosen: np.ndarray, earlier: EvalSet, threshold: float | None
     ) -> list[str]:
         """Return for each conversation its side or its reason."""
         keys = self._kept.keys
         verdicts = np.full(len(keys), "train", dtype=object)
         verdicts[split.validation] = "validation"
         if threshold is not None:
-            told = Told.of(np.concatenate([self._kept.signatures, evaluated.signatures]))
-            near = near_any(told.part(slice(len(keys))), told.part(slice(len(keys), None)), threshold)
-            verdicts[near] = "near_eval"
+            verdicts[near_any(self._told, self.told_evaluated, threshold)] = "near_eval"
         verdicts[np.isin(keys, earlier.conversations)] = "evaluated_before"
         verdicts[split.eval_side] = "held_out"
         verdicts[chosen] = "eval"
@@ -70,9 +70,9 @@ class Sides:
             return "prompt_in_eval"
         return verdict
 
-    def signatures_of(self, keys: np.ndarray) -> np.ndarray:
-        """Return the signatures of conversations of this window."""
-        return self._kept.signatures[np.searchsorted(self._kept.keys, keys)]
+    def told_of(self, keys: np.ndarray) -> Told:
+        """Return what conversations of this window say."""
+        return self._told.part(np.searchsorted(self._kept.keys, keys))
 
 
 def _newest(curated: Path, names: Mapping[str, int]) -> np.ndarray:

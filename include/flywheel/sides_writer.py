@@ -11,12 +11,12 @@ import orjson
 
 from include.flywheel import training_rows
 from include.flywheel.chat import with_argument_texts
+from include.flywheel.contamination import Trained
 from include.flywheel.evalset import GOLDEN, ROLLING
 from include.flywheel.export import name_example
 from include.flywheel.golden import GoldenSet
 from include.flywheel.jsonl import LineWriter, MixedLines, line_writer
 from include.flywheel.manifest import FileSummary
-from include.flywheel.registry import EvalSet
 from include.flywheel.sides import Sides
 from include.flywheel.split import Side
 
@@ -88,13 +88,13 @@ class SidesWriter:
         """Return how many conversations are on each side."""
         return {side: len(self._on[side]) for side in FILES}
 
-    def trained(self) -> EvalSet:
+    def trained(self) -> Trained:
         """Return the conversations and prompts that were written for training and validation."""
         keys = np.array(
             sorted(int(name, 16) for name in self._on["train"] | self._on["validation"]), dtype=np.uint64
         )
         prompts = np.frombuffer(bytes(self._prompts), dtype=">u8").astype(np.uint64)
-        return EvalSet(keys, prompts, self._sides.signatures_of(keys))
+        return Trained(keys, prompts, self._sides.told_of(keys))
 
     def _eval_line(self, entry: Mapping[str, Any], row: bytes, golden: GoldenSet | None) -> bytes:
         sets = [ROLLING, GOLDEN] if golden and golden.has(entry["id"]) else [ROLLING]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from include.flywheel.conflicts import conflicts_of
-from include.flywheel.contamination import check_contamination
+from include.flywheel.contamination import ContaminationCheck, Trained, check_contamination
 from include.flywheel.errors import NotEnoughRecordsError, RecordError
+from include.flywheel.near import Told
 from include.flywheel.registry import EvalSet
 from tests.flywheel.conftest import Build, Curate
 from tests.flywheel.samples import read_rows, text_record, tool_record
@@ -45,6 +46,9 @@ def test_another_seed_does_not_train_on_what_was_evaluated(tmp_path: Path, built
     assert summary.set_aside["evaluated_before"] > 0
     assert not set(asked(tmp_path / "dataset", "training/train.jsonl")) & before
     assert summary.examples["evaluated_before"][0].startswith("logs.jsonl:")
+    found = json.loads((tmp_path / "curated/rejections.json").read_text())
+    assert found["kept"] == summary.train + summary.validation + summary.eval
+    assert found["reasons"]["evaluated_before"]["count"] == summary.set_aside["evaluated_before"]
 
 
 def test_a_retry_of_a_run_makes_the_same_dataset(built: Build) -> None:
@@ -160,21 +164,24 @@ def test_the_ceiling_is_that_of_the_most_frequent_answers() -> None:
     assert conflicts_of(prompts[:0], answers[:0]).ceiling == 1
 
 
-def some(conversations: list[int], prompts: list[int], signatures: np.ndarray) -> EvalSet:
-    return EvalSet(np.array(conversations, dtype=np.uint64), np.array(prompts, dtype=np.uint64), signatures)
-
-
 def test_contamination_fails_the_run() -> None:
-    numbers = np.random.default_rng(0).integers(0, 2**32, (50, 64), dtype=np.uint32)
-    trained = some(list(range(40)), list(range(100, 140)), numbers[:40])
-    assert check_contamination(trained, some([50], [150], numbers[41:42]), 0.85).near_conversations == 0
-    for evaluated, what in (
-        (some([5], [150], numbers[41:42]), r"shares 1 conversation\(s\) and 0 prompt"),
-        (some([50], [105], numbers[41:42]), r"shares 0 conversation\(s\) and 1 prompt"),
-        (some([50], [150], numbers[5:6]), "1 of its conversations say nearly the same"),
-    ):
-        with pytest.raises(RecordError, match=what):
-            check_contamination(trained, evaluated, 0.85)
+    told = Told.of(np.random.default_rng(0).integers(0, 2**32, (50, 64), dtype=np.uint32))
+    trained = Trained(
+        np.arange(40, dtype=np.uint64), np.arange(100, 140, dtype=np.uint64), told.part(slice(40))
+    )
+
+    def check(conversation: int, prompt: int, says: int) -> ContaminationCheck:
+        keys = (np.array([key], dtype=np.uint64) for key in (conversation, prompt))
+        that = told.part(slice(says, says + 1))
+        return check_contamination(trained, EvalSet(*keys, that.signatures), that, 0.85)
+
+    assert check(50, 150, 41).near_conversations == 0
+    with pytest.raises(RecordError, match=r"shares 1 conversation\(s\) and 0 prompt"):
+        check(5, 150, 41)
+    with pytest.raises(RecordError, match=r"shares 0 conversation\(s\) and 1 prompt"):
+        check(50, 105, 41)
+    with pytest.raises(RecordError, match="1 of its conversations say nearly the same"):
+        check(50, 150, 5)
 
 
 def test_when_nothing_is_left_to_train_on_the_numbers_are_said(built: Build) -> None:
