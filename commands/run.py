@@ -27,7 +27,7 @@ from commands.turn import turn
 from commands.voice import complain, refusal, say
 from include.flywheel.config import FlywheelConfig
 from include.flywheel.errors import FlywheelError
-from include.flywheel.logs.place import logs_of_environment
+from include.flywheel.logs.place import index_place, logs_of_environment
 from include.flywheel.records import parse_window
 
 #: The DAG files are what they are for the length of one run.
@@ -98,7 +98,7 @@ def run_parameters(variables: Mapping[str, str], config: FlywheelConfig, folder:
         raise FlywheelError(
             "Name the workload in the logs: make run LOGS=<file, folder or URL> WORKLOAD=<workload_id> CLIENT=<client_id>."
         )
-    if given["LOGS"] and "://" not in given["LOGS"]:
+    if given["LOGS"] and not index_place(given["LOGS"]) and "://" not in given["LOGS"]:
         logs = Path(given["LOGS"]).expanduser().resolve()
         if not logs.exists():
             raise FlywheelError(f"LOGS={given['LOGS']}: there is no such file or folder.")

@@ -11,6 +11,7 @@ from flywheel_tasks import data
 from flywheel_tasks.failures import note_failure
 from flywheel_tasks.outcome import measured_drift
 from flywheel_tasks.run import Run, history_folder
+from tests.dags.exports import whole_export
 from tests.flywheel.samples import CLIENT, WORKLOAD, tool_record, write_logs
 
 RUN = Run(
@@ -33,7 +34,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def measure(run: Run) -> Any:
-    exported = data.export_logs.function(run)
+    exported = whole_export(run)
     return data.measure_drift.function(run, exported, data.curate_records.function(run, exported))
 
 
@@ -52,7 +53,7 @@ def test_object_storage_keeps_a_history_as_a_folder_does(
 ) -> None:
     monkeypatch.setenv("FLYWHEEL_ARTIFACTS", f"file://{tmp_path}/store")
     run = Run(**{**run, "folder": f"file://{tmp_path}/store/run"})
-    exported = data.export_logs.function(run)
+    exported = whole_export(run)
     data.curate_records.function(run, exported)
     data.measure_drift.function(run, exported, {})
     later = {"start": "2025-10-02T00:00:00+00:00", "end": "2025-10-03T00:00:00+00:00"}
@@ -73,7 +74,7 @@ def test_the_history_is_one_folder_for_each_client_of_a_workload(run: Run) -> No
 def test_the_report_says_why_there_is_no_drift(run: Run) -> None:
     measure(run)
     context = {
-        "ti": SimpleNamespace(task_id="measure_drift", xcom_pull=lambda task_ids: run),
+        "ti": SimpleNamespace(task_id="measure_drift", map_index=-1, xcom_pull=lambda task_ids: run),
         "exception": "no space",
     }
     note_failure(context)
@@ -86,7 +87,7 @@ def test_the_report_says_why_there_is_no_drift(run: Run) -> None:
 
 
 def test_drift_needs_no_more_of_a_summary_than_it_reads(run: Run) -> None:
-    exported = data.export_logs.function(run)
+    exported = whole_export(run)
     data.curate_records.function(run, exported)
     path = Path(run["folder"]) / "curated/summary.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "added_later": {"x": 1}}))

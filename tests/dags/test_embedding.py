@@ -19,6 +19,7 @@ from include.flywheel.vector_cache import text_key
 from include.local_nemo.platform import Platform
 from include.local_nemo.testing import running_platform, wait_until
 from nemo_provider.hooks.nim import NimHook
+from tests.dags.exports import whole_export
 from tests.flywheel.samples import CLIENT, WORKLOAD, text_record, write_logs
 from tests.nemo_provider.embedding_server import embedding_server
 from tests.nemo_provider.support import Tenant, context, deployment
@@ -151,7 +152,7 @@ def test_examples_are_the_most_similar_records_and_are_embedded_once(
         "client_id": CLIENT, "workload_id": WORKLOAD, "logs": logs, "folder": str(tmp_path / "run"),
         "window_start": None, "window_end": None, "key": "k",
     }  # fmt: skip
-    exported = data.export_logs.function(run)
+    exported = whole_export(run)
     split = data.build_datasets.function(run, exported, data.curate_records.function(run, exported))
     with caplog.at_level(logging.INFO):
         first = data.add_examples.function(run, split)

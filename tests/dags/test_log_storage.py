@@ -8,9 +8,9 @@ import pytest
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
-from flywheel_tasks.data import export_logs
 from flywheel_tasks.run import Run
 from flywheel_tasks.settings import storage_path
+from tests.dags.exports import whole_export
 from tests.flywheel.samples import CLIENT, WORKLOAD, read_rows, text_record
 
 
@@ -39,6 +39,6 @@ def test_logs_at_a_url_are_exported_with_all_folders_below(scheme: str, tmp_path
         folder=str(tmp_path),
         key="k",
     )
-    assert export_logs.function(run)["exported"] == 2
+    assert whole_export(run)["exported"] == 2
     rows = read_rows(tmp_path / "export/rows.jsonl")
     assert [row["messages"][0]["content"] for row in rows] == ["a", "b"]
