@@ -41,7 +41,6 @@ def build_datasets(
     settings, registry = config.data_split_config, Registry(history)
     earlier = registry.evaluated(but_for=run)
     sides = Sides(curated, settings, earlier)
-    registry.write_eval_set(run, sides.evaluated)
     golden = (
         GoldenSet(registry, golden_settings(config, workload_type), run, window) if settings.golden else None
     )
@@ -66,6 +65,10 @@ def build_datasets(
         sides.told_evaluated,
         settings.near_duplicate_similarity,
     )
+    # Last: a run that fails evaluates nothing and begins nothing. Nothing is trained before this task has ended.
+    registry.write_eval_set(run, sides.evaluated)
+    if golden:
+        golden.freeze(folder / FILES["eval"])
     return SplitSummary(
         workload_type=workload_type,
         window=window,

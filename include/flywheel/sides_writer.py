@@ -49,7 +49,7 @@ class SidesWriter:
         """Write the files of all sides from index entries with their rows.
 
         The eval records are mixed, the same way in every run: evaluations that are asked only the first of them are asked
-        a sample, not the oldest. The golden set's records are among them, or it begins with these ones.
+        a sample, not the oldest. The golden set's records are among them.
         """
         with ExitStack() as stack:
             out: dict[str, LineWriter] = {
@@ -80,8 +80,6 @@ class SidesWriter:
                     mixed.add(record_id, line)
             for line in mixed:
                 out["eval"].write(line)
-        if golden:
-            golden.freeze(self._folder / FILES["eval"])
         return {FILES[side]: FileSummary.of(out[side]) for side in FILES}
 
     def conversations(self) -> dict[Side, int]:

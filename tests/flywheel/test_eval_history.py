@@ -184,10 +184,15 @@ def test_contamination_fails_the_run() -> None:
         check(50, 150, 5)
 
 
-def test_when_nothing_is_left_to_train_on_the_numbers_are_said(built: Build) -> None:
+def test_when_nothing_is_left_to_train_on_the_numbers_are_said(tmp_path: Path, built: Build) -> None:
+    tried: list[int] = []
+
     def build_all_seeds() -> None:
         for seed in range(20):
+            tried.append(seed)
             built(log(range(4)), run=f"run-{seed}", eval_size=8, val_ratio=0, random_seed=seed)
 
     with pytest.raises(NotEnoughRecordsError, match=r"none of 16 kept records .* evaluated_before"):
         build_all_seeds()
+    # The run that failed evaluated nothing.
+    assert len(list((tmp_path / "history/eval-sets").iterdir())) == len(tried) - 1
