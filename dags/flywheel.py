@@ -106,13 +106,7 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
         drift = measure_drift(run, exported, curated)
         split = build_datasets(run, exported, curated)
         dataset = add_examples(run, split)
-        uploaded = NemoDatasetUploadOperator(
-            task_id="upload_dataset",
-            namespace=NMP.nmp_namespace,
-            name=dataset["name"],
-            files=dataset["local_files"],
-            datastore_base_url=NMP.datastore_base_url,
-        )
+        uploaded = upload("upload_dataset", dataset["name"], dataset["local_files"])
         chain(checked, run)
         chain(dataset, uploaded)
         # Candidates train when the embedding model has given its GPUs back.
@@ -156,6 +150,17 @@ def embedding(split: Any, dataset: Any) -> Any:
     return release
 
 
+def upload(task_id: str, name: Any, files: Any) -> NemoDatasetUploadOperator:
+    """Add the upload of a dataset."""
+    return NemoDatasetUploadOperator(
+        task_id=task_id,
+        namespace=NMP.nmp_namespace,
+        name=name,
+        files=files,
+        datastore_base_url=NMP.datastore_base_url,
+    )
+
+
 def candidate(
     nim: NimConfig, run: Any, dataset: Any, prepared: list[Any], judge: LocalJudge | None
 ) -> list[Any]:
@@ -183,6 +188,8 @@ def candidate(
             )
             trained = NemoCustomizationSensor(task_id="wait_customization", job_id=submit.output, **POLLING)
             chain(plan, config, submit, trained, admit)
+            if nim.max_tool_parameters:
+                upload("upload_training", plan["training_name"], plan["training_files"]) >> submit
             customized_model = submit.output["output_model"]
 
         deploy, ready, release = deployment(nim, plan["deployment"])

@@ -132,6 +132,10 @@ class FlywheelConfig(Section):
             {self.icl_context(nim) for nim in self.candidates if "icl-eval" in self.evaluations_of(nim)}
         )
 
+    def tool_limits(self) -> list[int]:
+        """Return the distinct limits on tool parameters that candidates train under, smallest first."""
+        return sorted({nim.max_tool_parameters for nim in self.candidates if nim.max_tool_parameters})
+
     @property
     def embedding(self) -> EmbeddingConfig | None:
         """The model that examples are chosen by; None where they are chosen uniformly, or none are shown."""

@@ -52,6 +52,11 @@ def _models(config: "FlywheelConfig") -> Iterator[str]:
     for index, nim in enumerate(config.nims):
         if nim.slug in _RESERVED:
             yield f"nims[{index}].model_name: {nim.slug} is the name of a task. Give the model's full name, org/name"
+        if nim.max_tool_parameters and not nim.customization_enabled:
+            yield (
+                f"nims[{index}].max_tool_parameters: {nim.name} is not customized, so nothing is trained that it would "
+                "limit. Remove it or set customization_enabled"
+            )
         if nim.model_type == "llm" and not config.evaluations_of(nim):
             yield (
                 f"nims[{index}].evaluation: base and icl are off and {nim.name} is not customized, so nothing of it "

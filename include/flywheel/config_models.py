@@ -124,11 +124,16 @@ class EvaluationOverrides(Section):
 
 
 class NimConfig(ServedModel):
-    """One candidate."""
+    """One candidate.
+
+    Ours: it trains without the records that show a tool of more than `max_tool_parameters` parameters, and is evaluated
+    on the same records as the others; null trains on all.
+    """
 
     context_length: Count
     customization_enabled: bool = False
     customizer_configs: CustomizerConfig | None = None
+    max_tool_parameters: Count | None = None
     training: TrainingOverrides = TrainingOverrides()
     evaluation: EvaluationOverrides = EvaluationOverrides()
 

@@ -13,6 +13,7 @@ from include.flywheel.registry import Registry, joined
 from include.flywheel.rejections import REASONS, in_order
 from include.flywheel.sides import Sides
 from include.flywheel.sides_writer import FILES, SidesWriter
+from include.flywheel.tool_limits import limit_training
 
 
 def build_datasets(
@@ -83,4 +84,5 @@ def build_datasets(
         contamination=contamination,
         conversations=writer.conversations(),
         files=files,
+        limited=limit_training(folder, config.tool_limits(), workload_id),
     )

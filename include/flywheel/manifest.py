@@ -32,12 +32,27 @@ class FileSummary(BaseModel):
         return cls(rows=written.rows, bytes=written.bytes, sha256=written.sha256)
 
 
+class LimitedTraining(BaseModel):
+    """What candidates with a limit on tool parameters train on: a dataset of its own, in `folder` beside the common files.
+
+    `left_out` counts the rows of training and validation that show a larger tool. `files` is by path in the dataset.
+    """
+
+    name: str
+    folder: str
+    train: int
+    validation: int
+    left_out: int
+    files: dict[str, FileSummary]
+
+
 class SplitSummary(BaseModel):
     """What is trained on, validated on and evaluated; `files` is by path in the dataset.
 
     `eval` counts the records of the window's own eval set, `golden` those of the golden one, `eval_rows` the rows of the
     file, where a record of both stands once. `golden_since` is the window that the golden set is from. `set_aside` counts
-    what the curation kept and the split had to leave out, with `examples` of where it stands in the logs.
+    what the curation kept and the split had to leave out, with `examples` of where it stands in the logs. `limited` is by
+    the candidates' limits of tool parameters.
     """
 
     workload_type: WorkloadType
@@ -53,6 +68,7 @@ class SplitSummary(BaseModel):
     contamination: ContaminationCheck | None = None
     conversations: dict[Side, int]
     files: dict[str, FileSummary]
+    limited: dict[int, LimitedTraining] = Field(default_factory=dict)
 
 
 class DatasetSummary(SplitSummary):

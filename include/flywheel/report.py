@@ -241,6 +241,12 @@ def _data_notes(config: FlywheelConfig, exported: ExportSummary, dataset: Datase
             f"the eval set has {dataset.eval} of {config.data_split_config.eval_size} records: conversations are "
             "not divided, and none of the right size was left"
         )
+    notes += [
+        f"{nim.name} is trained without {limited.left_out} of {dataset.train + dataset.validation} records, which show a tool "
+        f"with more than {nim.max_tool_parameters} parameters (max_tool_parameters); it is evaluated on all eval records"
+        for nim in config.candidates
+        if nim.max_tool_parameters and (limited := dataset.limited.get(nim.max_tool_parameters))
+    ]
     least = config.icl_config.min_examples
     for context, counts in dataset.icl.items():
         if counts["below_min_examples"]:

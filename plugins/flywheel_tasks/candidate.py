@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from flywheel_tasks.run import Run
+from flywheel_tasks.run import Run, run_folder
 from flywheel_tasks.settings import flywheel_config
 
 
@@ -17,11 +17,13 @@ def plan_candidate(model: str, run: Run, dataset: dict[str, Any], dag_run: Any =
     """Return names and evaluation configs of a candidate; skip it if the run did not choose it.
 
     Outputs: `dataset` and `output_model` (references), `deployment` (name), and for each planned evaluation its config under
-    `base_eval`, `icl_eval`, `customized_eval`.
+    `base_eval`, `icl_eval`, `customized_eval`. `dataset` is what it trains on; where that is its own, `training_name`
+    and `training_files` are what there is to upload.
     """
     from include.flywheel.customization import output_model_name
     from include.flywheel.evaluation import dataset_url, evaluation_config, judge_reference
     from include.flywheel.icl_files import icl_file
+    from include.flywheel.manifest import DatasetSummary
     from include.flywheel.sides_writer import FILES
 
     if model not in run["models"]:
@@ -33,12 +35,19 @@ def plan_candidate(model: str, run: Run, dataset: dict[str, Any], dag_run: Any =
     key_variable = next(
         (name for name in (judge.api_key_variables if judge else ()) if os.environ.get(name)), None
     )
+    plan: dict[str, Any] = {}
+    learned = dataset["name"]
+    if nim.max_tool_parameters:
+        limited = DatasetSummary(**dataset).limited[nim.max_tool_parameters]
+        folder = run_folder(run) / "dataset" / limited.folder
+        plan["training_name"] = learned = limited.name
+        plan["training_files"] = {str(folder / path): path for path in limited.files}
     identity = f"{dag_run.dag_id}/{dag_run.run_id}"
     output_model = output_model_name(
-        nim, training, workload_id=run["workload_id"], dataset=dataset["name"], run_identity=identity
+        nim, training, workload_id=run["workload_id"], dataset=learned, run_identity=identity
     )
-    plan: dict[str, Any] = {
-        "dataset": f"{namespace}/{dataset['name']}",
+    plan |= {
+        "dataset": f"{namespace}/{learned}",
         "output_model": f"{namespace}/{output_model}",
         "deployment": f"{nim.slug}-{run['key']}",
     }

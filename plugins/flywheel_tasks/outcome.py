@@ -122,7 +122,7 @@ class _Pieces:
 
         config = flywheel_config()
         planned = config.evaluations_of(self.nim)
-        own = {"plan", "create_config", "deploy", "wait_ready", "wait_customized_model", "release"}
+        own = {"plan", "deploy", "wait_ready", "wait_customized_model", "release"}
         waits = ["wait_customization", "wait_ready", *(f"{name.replace('-', '_')}.wait" for name in planned)]
         return candidate_result(
             self.nim,
@@ -144,7 +144,8 @@ class _Pieces:
 
     def _customization(self) -> Customization:
         trained = self._xcom("wait_customization") or {}
-        error = self._error("submit_customization") or self._error("wait_customization")
+        steps = ("upload_training", "create_config", "submit_customization", "wait_customization")
+        error = next((e for step in steps if (e := self._error(step))), None)
         job_id = self._xcom("submit_customization")
         elapsed = trained.get("elapsed_time")
         if not trained and job_id:

@@ -1,5 +1,6 @@
 """What is told of a candidate that went wrong."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,9 +53,14 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     flywheel_config.cache_clear()
 
 
-def candidate(config: FlywheelConfig, folder: Path, xcoms: dict[tuple[str, str], Any]) -> Any:
+def candidate(
+    config: FlywheelConfig,
+    folder: Path,
+    xcoms: dict[tuple[str, str], Any],
+    failed: str = "wait_customization",
+) -> Any:
     run = {"folder": str(folder), "models": ["local/student-s"]}
-    states = {"local-student-s.wait_customization": "failed"}
+    states = {f"local-student-s.{failed}": "failed"}
     nim = config.candidates[0]
     return outcome._Pieces(nim, run, DATASET, states, Airflow(xcoms)).candidate()
 
@@ -101,3 +107,17 @@ def test_a_deployment_that_nobody_saw_end_has_cost_gpus_until_now(tmp_path: Path
         ("release", "return_value"): {"existed": True, "lifetime_seconds": 7.5},
     }
     assert candidate(settings, tmp_path, released).gpu_seconds == 15
+
+
+@pytest.mark.parametrize("step", ["upload_training", "create_config", "submit_customization"])
+def test_a_training_that_never_began_is_told_with_the_reason_of_the_step_before_it(
+    tmp_path: Path, config: Any, step: str
+) -> None:
+    task_id = f"local-student-s.{step}"
+    (tmp_path / "errors").mkdir()
+    (tmp_path / "errors" / f"{task_id}.json").write_text(
+        json.dumps({"task_id": task_id, "error": "nothing there"})
+    )
+    found = candidate(config("http://nemo.test"), tmp_path, {}, failed=step)
+    assert found.customization.error == "nothing there"
+    assert "customization: nothing there" in found.errors

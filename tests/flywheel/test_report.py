@@ -8,7 +8,7 @@ from include.flywheel.config import parse_config
 from include.flywheel.curate import CurationSummary
 from include.flywheel.drift.result import Drift, Finding
 from include.flywheel.export import ExportSummary
-from include.flywheel.manifest import DatasetSummary
+from include.flywheel.manifest import DatasetSummary, LimitedTraining
 from include.flywheel.privacy import PrivacySummary
 from include.flywheel.report import make_report, markdown, write_report
 from include.flywheel.results import Customization, Evaluation, Report
@@ -18,10 +18,11 @@ ARGS = "function_name_and_args_accuracy"
 
 
 def report(**changes: Any) -> Report:
-    nims = [
+    nims: list[dict[str, Any]] = [
         {"model_name": f"local/{n}", "context_length": 4096, "customization_enabled": True}
         for n in ("s", "l")
     ]
+    nims[1]["max_tool_parameters"] = 8
     config = parse_config({"nims": nims}, source="x")
     small, large = config.candidates
     exported = ExportSummary(
@@ -36,6 +37,7 @@ def report(**changes: Any) -> Report:
         name="flywheel-w-0123456789ab", workload_type="tool_calling", train=155, validation=15, eval=20, eval_rows=20,
         conversations={"train": 24, "validation": 3, "eval": 3}, files={},
         icl={4096: {"rows": 20, "examples": 30, "below_min_examples": 2, "over_context": 1}},
+        limited={8: LimitedTraining(name="w-8", folder="parameters-8", train=90, validation=9, left_out=71, files={})},
     )  # fmt: skip
     score = score_of([1.0] * 98 + [0.0] * 2, rows=101, name=ARGS, confidence=0.95)
     evaluation = Evaluation(
@@ -120,6 +122,10 @@ def test_the_notes_say_what_the_data_lack() -> None:
     assert "1 line(s) of the logs are no JSON object, first: log.jsonl:7" in notes
     assert "2 of 20 prompts of 4096 tokens have fewer than 1 example(s)" in notes
     assert "1 of 20 eval records are estimated not to fit into 4096 tokens" in notes
+    assert (
+        "local/l is trained without 71 of 170 records, which show a tool with more than 8 parameters" in notes
+    )
+    assert "local/s is trained without" not in notes
 
 
 def test_names_and_errors_from_outside_stay_inside_their_line() -> None:

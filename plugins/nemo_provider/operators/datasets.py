@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk import ObjectStoragePath
 
 from nemo_provider import identity
-from nemo_provider.errors import NemoConflictError, NemoUnavailableError
+from nemo_provider.errors import NemoConfigurationError, NemoConflictError, NemoUnavailableError
 from nemo_provider.hooks.datastore import DatastoreHook, LocalFile
 from nemo_provider.links.nemo import NemoLink, push_link
 from nemo_provider.operators.base import NemoOperator, check_base_url, owner_mark
@@ -85,6 +85,10 @@ class NemoDatasetUploadOperator(NemoOperator):
     def execute(self, context: Any) -> dict[str, Any]:
         """Upload what is not there, register, verify."""
         reference = f"{self.namespace}/{self.name}"
+        if not self.files:
+            raise NemoConfigurationError(
+                f"`files` of dataset {reference} is empty: there is nothing to upload"
+            )
         with tempfile.TemporaryDirectory(prefix="nemo-upload-") as scratch:
             local = {
                 in_repo: LocalFile.of(self._fetch(source, Path(scratch) / str(index)))
