@@ -6,8 +6,10 @@
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -15,7 +17,7 @@ from bench.child import cpu_seconds, report
 from include.flywheel.config import FlywheelConfig, parse_config
 from include.flywheel.curate import CurationSummary, curate
 from include.flywheel.datasets import build_datasets
-from include.flywheel.export import ExportSummary, export_logs
+from include.flywheel.export import ExportSummary, export_logs, export_part, join_parts
 from include.flywheel.icl_files import add_examples
 from include.flywheel.logs.files import FileLogs, LogSource
 from include.flywheel.manifest import DatasetSummary
@@ -50,13 +52,7 @@ def take_path(
     `history` is shared by the runs of a workload; without it this run has no earlier ones.
     """
     marks = [time.perf_counter()]
-    exported = export_logs(
-        source,
-        client_id=client_id,
-        workload_id=workload_id,
-        window=window,
-        folder=folder / "export",
-    )
+    exported = _export(source, client_id, workload_id, window, folder / "export")
     marks.append(time.perf_counter())
     curated = curate(folder / "export", folder / "curated", split=config.data_split_config)
     marks.append(time.perf_counter())
@@ -78,6 +74,27 @@ def take_path(
     marks.append(time.perf_counter())
     names = ("export", "curate", "datasets")
     return Passed(exported, curated, dataset, {name: marks[i + 1] - marks[i] for i, name in enumerate(names)})
+
+
+def _export(
+    source: LogSource, client_id: str, workload_id: str, window: Window, folder: Path
+) -> ExportSummary:
+    """Export in parts as the tasks of the DAG do, as many at a time as there are cores."""
+    if not isinstance(source, FileLogs) or len(spans := source.spans()) == 1:
+        return export_logs(source, client_id=client_id, workload_id=workload_id, window=window, folder=folder)
+    asked: dict[str, Any] = {
+        "client_id": client_id,
+        "workload_id": workload_id,
+        "window": window,
+        "folder": folder,
+    }
+    with ProcessPoolExecutor(os.cpu_count()) as workers:
+        running = [
+            workers.submit(export_part, FileLogs(source.path, span), **asked, part=number, parts=len(spans))
+            for number, span in enumerate(spans, start=1)
+        ]
+        parts = [part.result() for part in running]
+    return join_parts(parts, **asked)
 
 
 def path_config(limit: int, eval_size: int = 100) -> FlywheelConfig:

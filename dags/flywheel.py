@@ -99,7 +99,7 @@ def flywheel_dag(dag_id: str, workload: WorkloadConfig | None) -> DAG:
         },
     ) as dag:
         checked, run = preflight(), open_run()
-        # More than one part only of logs in Elasticsearch, and of these only where the config says so.
+        # More than one part of large files, and of an index where the config says so.
         parts = export_part.partial(run=run).expand(part=plan_export(run))
         exported = export_logs(run, parts)
         curated = curate_records(run, exported)

@@ -144,32 +144,35 @@ def messages_of(request: object) -> list[Message]:
     Raises Unusable: `malformed_request` when they are not a conversation, `not_text` when there is more to see or hear.
     """
     messages = request.get("messages") if isinstance(request, dict) else None
-    if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
+    if not isinstance(messages, list) or not messages:
         raise Unusable("malformed_request")
+    only_text = True
     for message in messages:
+        if not isinstance(message, dict):
+            raise Unusable("malformed_request")
         content = message.get("content")
-        if isinstance(content, list) and not all(map(_is_text, content)):
-            raise Unusable("not_text")
+        # Nearly every message has a text and no calls; there are dozens in a record.
+        if not isinstance(content, str):
+            only_text &= _is_text_only(content)
+        calls = message.get("tool_calls")
+        if calls is not None and not (isinstance(calls, list) and all(map(_is_function, calls))):
+            raise Unusable("malformed_request")
+        role = message.get("role")
+        if not isinstance(role, str) or role not in ROLES:
+            raise Unusable("malformed_request")
+    if not only_text:
+        raise Unusable("not_text")
     return messages
 
 
-def _is_text(part: str | dict[str, Any]) -> bool:
-    # Without a type it is nothing that the API knows, and for the template of the model to read.
-    return isinstance(part, str) or part.get("type", "text") in _TEXT_PARTS
-
-
-def _is_message(message: object) -> bool:
-    if not isinstance(message, dict):
-        return False
-    role, content, calls = message.get("role"), message.get("content"), message.get("tool_calls")
-    if not isinstance(role, str) or role not in ROLES:
-        return False
-    if isinstance(content, list):
-        if not all(isinstance(part, str | dict) for part in content):
-            return False
-    elif content is not None and not isinstance(content, str):
-        return False
-    return calls is None or (isinstance(calls, list) and all(map(_is_function, calls)))
+def _is_text_only(content: object) -> bool:
+    """Return whether a content that is no string is text; raise Unusable (`malformed_request`) when it is no content."""
+    if content is None:
+        return True
+    if not isinstance(content, list) or not all(isinstance(part, str | dict) for part in content):
+        raise Unusable("malformed_request")
+    # A part without a type is nothing that the API knows, and for the template of the model to read.
+    return all(isinstance(part, str) or part.get("type", "text") in _TEXT_PARTS for part in content)
 
 
 def tools_of(request: Message) -> list[Message] | None:

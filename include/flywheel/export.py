@@ -8,6 +8,7 @@ what needs a look at all of them is left to the curation.
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,7 @@ class ExportSummary(BaseModel):
     set_aside: dict[str, int] = Field(default_factory=dict)
     examples: dict[str, list[str]] = Field(default_factory=dict)
     privacy: PrivacySummary = Field(default_factory=PrivacySummary)
+    holds: str = ""
 
 
 def export_logs(
@@ -64,11 +66,7 @@ def export_logs(
     parse_arguments: bool = True,
     privacy: PrivacyConfig | None = None,
 ) -> ExportSummary:
-    """Read the records of one workload in the window, in one part; see `export_part`.
-
-    Raises NotEnoughRecordsError, naming what the logs do hold, when there is none, and RecordError when
-    a log cannot be read. Calling it again overwrites the files.
-    """
+    """Read the records of one workload in the window, in one part; see `export_part` and `join_parts`."""
     part = export_part(
         source,
         client_id=client_id,
@@ -78,7 +76,7 @@ def export_logs(
         parse_arguments=parse_arguments,
         privacy=privacy,
     )
-    return join_parts([part], window=window, folder=folder)
+    return join_parts([part], client_id=client_id, workload_id=workload_id, window=window, folder=folder)
 
 
 def export_part(
@@ -93,13 +91,13 @@ def export_part(
     parse_arguments: bool = True,
     privacy: PrivacyConfig | None = None,
 ) -> ExportSummary:
-    """Read the records of one of the consecutive windows that `join_parts` puts together.
+    """Read the records of one of the consecutive parts that `join_parts` puts together: slices of the window, or spans of files.
 
     Writes to `folder`, or of several parts to a folder below it: `rows.jsonl` (training rows: `{"messages": [..., answer],
     "tools": [...]}`), `found.jsonl` (one line per row: ids, time, tools called, and what else its request and response
     held), `signatures.bin` (one MinHash signature per row, see `similarity`) and `summary.json`.
 
-    Raises as `export_logs` does; that nothing was found is an error of an only part, not of one of several.
+    Raises RecordError when a log cannot be read. Calling it again overwrites the files.
     """
     place = _part_folder(folder, part, parts)
     earliest, latest = math.inf, -math.inf
@@ -128,11 +126,6 @@ def export_part(
             found.write(orjson.dumps({**usable.entry, "where": log_record.where}))
             signatures.add(usable.turn)
         signatures.flush()
-        if not exported and parts == 1:
-            raise NotEnoughRecordsError(
-                f"no record of workload {workload_id} of client {client_id} in {_span(window)}. "
-                f"The logs hold {source.statistics.describe()}"
-            )
     known = latest >= earliest
     summary = ExportSummary(
         exported=exported,
@@ -145,18 +138,24 @@ def export_part(
         set_aside=dict(set_aside),
         examples=examples,
         privacy=personal,
+        holds="" if exported else source.statistics.describe(),
     )
     write_json(place / SUMMARY, summary.model_dump(mode="json"))
     return summary
 
 
-def join_parts(parts: Sequence[ExportSummary], *, window: Window, folder: Path) -> ExportSummary:
+def join_parts(
+    parts: Sequence[ExportSummary], *, client_id: str, workload_id: str, window: Window, folder: Path
+) -> ExportSummary:
     """Sum up the parts, in their order, in `folder/summary.json`; those of an earlier export that was cut otherwise are removed.
 
-    Raises NotEnoughRecordsError when all of them are empty.
+    Raises NotEnoughRecordsError, naming what the logs do hold, when all of them are empty.
     """
     if not any(part.exported for part in parts):
-        raise NotEnoughRecordsError(f"no record in {_span(window)}")
+        held = "; ".join(dict.fromkeys(part.holds for part in parts))
+        raise NotEnoughRecordsError(
+            f"no record of workload {workload_id} of client {client_id} in {_span(window)}. The logs hold {held}"
+        )
     current = {_part_folder(folder, number, len(parts)) for number in range(1, len(parts) + 1)}
     for stale in set(_part_folders(folder)) - current:
         for name in (ROWS, FOUND, SIGNATURES, SUMMARY):
@@ -172,8 +171,8 @@ def join_parts(parts: Sequence[ExportSummary], *, window: Window, folder: Path) 
                 name_example(examples, reason, where)
     summary = ExportSummary(
         exported=sum(part.exported for part in parts),
-        start=next((part.start for part in parts if part.start), ""),
-        end=next((part.end for part in reversed(parts) if part.end), ""),
+        start=min((part.start for part in parts if part.start), key=datetime.fromisoformat, default=""),
+        end=max((part.end for part in parts if part.end), key=datetime.fromisoformat, default=""),
         unreadable=sum(part.unreadable for part in parts),
         unreadable_lines=[line for part in parts for line in part.unreadable_lines][:NAMED],
         undated=sum(part.undated for part in parts),

@@ -8,48 +8,61 @@ from airflow.sdk import task
 
 from flywheel_tasks.logs import index_logs, log_source
 from flywheel_tasks.run import Run, history_folder, run_folder
-from flywheel_tasks.settings import flywheel_config
+from flywheel_tasks.settings import flywheel_config, storage_path
 from include.flywheel.records import parse_window
 
 
 class Part(TypedDict):
-    """One of the consecutive windows that a run's window is cut into; `number` counts from 1."""
+    """One of the consecutive parts of an export: a slice of the window, or a span of logs in files; `number` counts from 1."""
 
     number: int
     of: int
     start: str | None
     end: str | None
+    span: Any
 
 
 @task
 def plan_export(run: Run) -> list[Part]:
-    """Cut the window into parts of about equally many records, for as many tasks; logs in files are one part."""
+    """Cut the export into parts of about equally many records, for as many tasks.
+
+    Of an index they are windows, as many as the config says; of files spans of about equally many bytes, one of small ones.
+    """
+    from include.flywheel.logs.files import FileLogs
     from include.flywheel.logs.place import index_place
+    from include.flywheel.logs.spans import Span
 
     whole = parse_window(run["window_start"], run["window_end"])
     place, slices = index_place(run["logs"]), flywheel_config().elasticsearch_config.slices
-    windows = [whole]
-    if place and slices > 1:
+    if place is None:
+        pieces = [(whole, span) for span in FileLogs(storage_path(run["logs"])).spans()]
+    elif slices > 1:
         windows = index_logs(place, whole).slices(run["client_id"], run["workload_id"], whole, slices)
+        pieces = [(window, Span()) for window in windows]
+    else:
+        pieces = [(whole, Span())]
     return [
         Part(
             number=number,
-            of=len(windows),
+            of=len(pieces),
             start=window.start.isoformat() if window.start else None,
             end=window.end.isoformat() if window.end else None,
+            span=[list(cut) if cut else None for cut in span],
         )
-        for number, window in enumerate(windows, start=1)
+        for number, (window, span) in enumerate(pieces, start=1)
     ]
 
 
 @task
 def export_part(run: Run, part: Part) -> dict[str, Any]:
-    """Read the workload's records of one part of the window into the run's folder."""
+    """Read the workload's records of one part into the run's folder."""
     from include.flywheel.export import export_part
+    from include.flywheel.logs.spans import Cut, Span
 
     config = flywheel_config()
+    span = Span(*(Cut(*cut) if cut else None for cut in part["span"]))
     summary = export_part(
-        log_source(run["logs"], whole=parse_window(run["window_start"], run["window_end"])),
+        log_source(run["logs"], whole=parse_window(run["window_start"], run["window_end"]), span=span),
         client_id=run["client_id"],
         workload_id=run["workload_id"],
         window=parse_window(part["start"], part["end"]),
@@ -64,11 +77,13 @@ def export_part(run: Run, part: Part) -> dict[str, Any]:
 
 @task
 def export_logs(run: Run, parts: Any) -> dict[str, Any]:
-    """Sum up what the parts have exported."""
+    """Sum up what the parts have exported. Fails when that is nothing."""
     from include.flywheel.export import ExportSummary, join_parts
 
     summary = join_parts(
         [ExportSummary(**part) for part in parts],
+        client_id=run["client_id"],
+        workload_id=run["workload_id"],
         window=parse_window(run["window_start"], run["window_end"]),
         folder=run_folder(run) / "export",
     )

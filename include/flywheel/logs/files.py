@@ -8,10 +8,14 @@ from typing import Any
 import orjson
 
 from include.flywheel.errors import RecordError
+from include.flywheel.jsonl import BUFFER_BYTES
 from include.flywheel.logs.formats import is_log, lines
 from include.flywheel.logs.skim import workload_shown
 from include.flywheel.logs.source import LogRecord, LogSource, LogStatistics
+from include.flywheel.logs.spans import MOST_PIECES, PIECE_BYTES, Span, file_spans
 from include.flywheel.records import Window, epoch_seconds
+
+_WHOLE = Span()
 
 
 class FileLogs(LogSource):
@@ -19,12 +23,17 @@ class FileLogs(LogSource):
 
     The path may be any object with a Path's methods, such as Airflow's ObjectStoragePath. Unreadable lines are counted
     and the first few named `file:line` (in Parquet files and JSON arrays `file:record`) in `statistics`, which is
-    complete when the stream is exhausted.
+    complete when the stream is exhausted. Of the logs only a span is read, where one is given (`spans`).
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, span: Span = _WHOLE):
         self.path = path
+        self.span = span
         self.statistics = LogStatistics()
+
+    def spans(self, piece: int = PIECE_BYTES, most: int = MOST_PIECES) -> list[Span]:
+        """Return consecutive spans that together are the logs, see `file_spans`. Raises RecordError when there are none."""
+        return file_spans([(self._name(file), file) for file in self._files()], piece, most)
 
     def records(self, client_id: str, workload_id: str, window: Window) -> Iterator[LogRecord]:
         """Yield one workload's records in the window; raise RecordError when a file cannot be read."""
@@ -63,8 +72,12 @@ class FileLogs(LogSource):
         `only` is the workload whose records are wanted: lines that show another are passed over.
         """
         for file in self._files():
+            piece = self.span.of(self._name(file))
+            if piece is None:
+                continue
             seen.files += 1
-            for number, line in enumerate(lines(file), start=1):
+            begin, end = piece
+            for number, line in enumerate(lines(file, begin, end), start=1 + _lines_before(file, begin)):
                 if not line:
                     continue
                 if only is not None and (workload_shown(line) or only) != only:
@@ -94,6 +107,24 @@ class FileLogs(LogSource):
             raise RecordError(f"{self.path} is not there. Give a log file or a folder of log files")
         found = [path for path in self.path.rglob("*") if is_log(path.name) and path.is_file()]
         return sorted(found, key=str)
+
+    def _name(self, file: Path) -> str:
+        return str(file).removeprefix(str(self.path)).lstrip("/")
+
+
+def _lines_before(file: Path, at: int) -> int:
+    """Return how many lines end before a byte of a file. Raises RecordError when there is no such byte any more."""
+    if not at:
+        return 0
+    count, left = 0, at
+    with file.open("rb", buffering=0) as opened:
+        while left:
+            block = opened.read(min(left, BUFFER_BYTES))
+            if not block:
+                raise RecordError(f"{file} has become shorter while it was read. Start the export again")
+            count += block.count(b"\n")
+            left -= len(block)
+    return count
 
 
 def _owner(value: object) -> str:

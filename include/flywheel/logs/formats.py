@@ -27,7 +27,7 @@ _PACKED: dict[str, Callable[[BinaryIO], BinaryIO]] = {
 _DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 #: A longer line is no record but something without line breaks, which would fill the memory.
-_LONGEST_LINE = 1 << 26
+LONGEST_LINE = 1 << 26
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -38,10 +38,18 @@ def is_log(name: str) -> bool:
     return text.endswith(_TEXT) or name.lower().endswith(_PARQUET)
 
 
-def lines(path: Path) -> Iterator[bytes]:
+def has_lines(name: str) -> bool:
+    """Say whether a file, by its name, is text that is read line by line, from any of them on."""
+    text, unpack = _packing(name)
+    # A .json file may hold one array.
+    return unpack is None and not text.endswith((".json", _PARQUET))
+
+
+def lines(path: Path, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
     """Yield one JSON value a line, stripped, from a file of any format; empty lines and what is no JSON come as they are.
 
-    A file with another name is read as lines. Raises RecordError when the file is damaged.
+    A file with another name is read as lines. Of one that `has_lines`, only the lines that start at byte `begin` or after it,
+    and before `end`. Raises RecordError when the file is damaged.
     """
     with path.open("rb") as opened:
         raw = cast(BinaryIO, opened)
@@ -55,7 +63,7 @@ def lines(path: Path) -> Iterator[bytes]:
             if text.endswith(".json") and has_json_values(file.peek(1).removeprefix(_BYTE_ORDER_MARK)):
                 yield from json_values(file, path)
             else:
-                yield from _text_lines(file, path)
+                yield from _text_lines(file, path, begin, end)
         except _DAMAGED as error:
             raise RecordError(f"{path} is damaged: {error}. Fetch it again") from error
 
@@ -69,11 +77,19 @@ def _packing(name: str) -> tuple[str, Callable[[BinaryIO], BinaryIO] | None]:
     return name, None
 
 
-def _text_lines(file: io.BufferedReader, path: Path) -> Iterator[bytes]:
-    for index, line in enumerate(iter(partial(file.readline, _LONGEST_LINE), b"")):
-        if len(line) == _LONGEST_LINE:
+def _text_lines(file: io.BufferedReader, path: Path, begin: int, end: int | None) -> Iterator[bytes]:
+    if begin:
+        file.seek(begin)
+    at = begin
+    for line in iter(partial(file.readline, LONGEST_LINE), b""):
+        if len(line) == LONGEST_LINE:
             raise RecordError(
-                f"{path}: line {index + 1} is longer than {_LONGEST_LINE >> 20} MiB. Write one JSON object a line, or name "
+                f"{path}: the line at byte {at} is longer than {LONGEST_LINE >> 20} MiB. Write one JSON object a line, or name "
                 "the file .json if it is an array of them"
             )
-        yield (line.removeprefix(_BYTE_ORDER_MARK) if index == 0 else line).strip()
+        yield (line.removeprefix(_BYTE_ORDER_MARK) if at == 0 else line).strip()
+        at += len(line)
+        if end is not None and at >= end:
+            if at > end:
+                raise RecordError(f"{path} has changed while it was read. Start the export again")
+            break
