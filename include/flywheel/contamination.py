@@ -26,11 +26,15 @@ class ContaminationCheck(BaseModel):
 
 
 class Trained(NamedTuple):
-    """What is trained on: hashes of conversations and of prompts (uint64), and what the conversations say."""
+    """What is trained on: hashes of conversations and of prompts (uint64).
+
+    `told` is what the conversations of the window say, `positions` where those trained on are among them.
+    """
 
     conversations: np.ndarray
     prompts: np.ndarray
     told: Told
+    positions: np.ndarray
 
 
 def check_contamination(
@@ -41,7 +45,10 @@ def check_contamination(
     `threshold` None leaves near-duplicates out. Raises RecordError with the counts when they share a conversation or a
     prompt, or are nearly the same.
     """
-    near = 0 if threshold is None else int(near_any(trained.told, told, threshold).sum())
+    near = 0
+    if threshold is not None:
+        # Asked of all, as picking the trained ones would copy what they say.
+        near = int(near_any(trained.told, told, threshold)[trained.positions].sum())
     check = ContaminationCheck(
         train_conversations=len(trained.conversations),
         train_prompts=len(np.unique(trained.prompts)),

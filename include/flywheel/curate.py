@@ -110,9 +110,7 @@ class _Verdicts:
         signatures = found.conversation_signatures(keys, self._kept)
         stays = np.ones(len(keys), dtype=bool)
         if split.near_duplicate_similarity is not None:
-            earliest_first = np.argsort(first)
-            near = near_earlier(Told.of(signatures[earliest_first]), split.near_duplicate_similarity)
-            stays[earliest_first[near]] = False
+            stays = ~near_earlier(Told.of(signatures), np.argsort(first), split.near_duplicate_similarity)
             self._set_aside("near_duplicate", np.isin(found.conversations, keys[~stays]))
         within = within_limit(keys[stays], sizes[stays], split.limit, split.random_seed)
         self._set_aside("over_limit", ~np.isin(found.conversations, keys[stays][within]))

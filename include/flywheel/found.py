@@ -35,15 +35,15 @@ class Found:
             opening.append(int(entry["opening"], 16))
             tools.append(names.setdefault(entry["tools"][0], len(names)) if entry["tools"] else -1)
             tokens.append(entry["prompt_tokens"])
-        self.ids = np.frombuffer(bytes(ids), dtype=">u8").astype(np.uint64).reshape(-1, 2)
-        self.prompts = np.frombuffer(bytes(prompts), dtype=">u8").astype(np.uint64)
-        self.answers = np.frombuffer(bytes(answers), dtype=">u8").astype(np.uint64)
-        self.tools = np.frombuffer(tools.tobytes(), dtype=np.int32)
-        self.tokens = np.frombuffer(tokens.tobytes(), dtype=np.uint32)
+        self.ids = np.frombuffer(ids, dtype=">u8").astype(np.uint64).reshape(-1, 2)
+        self.prompts = np.frombuffer(prompts, dtype=">u8").astype(np.uint64)
+        self.answers = np.frombuffer(answers, dtype=">u8").astype(np.uint64)
+        self.tools = np.frombuffer(tools, dtype=np.int32)
+        self.tokens = np.frombuffer(tokens, dtype=np.uint32)
         self.tool_names = list(names)
         self.calls = self.tools >= 0
         self.conversations = conversation_keys(
-            np.frombuffer(given.tobytes(), dtype=np.uint64), np.frombuffer(opening.tobytes(), dtype=np.uint64)
+            np.frombuffer(given, dtype=np.uint64), np.frombuffer(opening, dtype=np.uint64)
         )
 
     def lines(self) -> Iterator[bytes]:

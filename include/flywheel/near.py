@@ -4,7 +4,8 @@ Candidates are those that share two neighbouring components of their signatures,
 with a similarity of 0.85 this misses 1 in 10**18; whoever shares a band is then compared component by component.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,19 +32,21 @@ class Told(NamedTuple):
         return Told(self.signatures[which], self.common[which])
 
 
-def near_earlier(told: Told, threshold: float) -> np.ndarray:
+def near_earlier(told: Told, order: np.ndarray, threshold: float) -> np.ndarray:
     """Return, for each conversation, whether an earlier one that is itself not near another is at least that similar.
 
-    Within a band a conversation is compared with the first and with the one before it of all that share it. Of fewer
-    than 20 conversations it cannot be told what is their common template: none of them counts as near another.
+    `order` has their positions, the earliest first. Within a band a conversation is compared with the first and with the
+    one before it of all that share it. Of fewer than 20 conversations it cannot be told what is their common template:
+    none of them counts as near another.
     """
-    if len(told.signatures) < FEWEST_TO_TELL:
-        return np.zeros(len(told.signatures), dtype=bool)
-    pairs = [_neighbours(keys) for keys in _bands(told)]
-    candidates = np.unique(np.concatenate(pairs), axis=0) if pairs else np.empty((0, 2), dtype=np.int64)
+    near = np.zeros(len(order), dtype=bool)
+    if len(order) < FEWEST_TO_TELL:
+        return near
+    candidates = np.unique(np.concatenate([_neighbours(*band, order) for band in _bands(told)]), axis=0)
     alike = candidates[_alike(told, told, candidates, threshold)]
-    near = np.zeros(len(told.signatures), dtype=bool)
-    for earlier, later in alike[np.lexsort((alike[:, 0], alike[:, 1]))]:
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    for earlier, later in alike[np.lexsort((rank[alike[:, 0]], rank[alike[:, 1]]))]:
         near[later] |= not near[earlier]
     return near
 
@@ -63,28 +66,25 @@ def near_any(told: Told, others: Told, threshold: float) -> np.ndarray:
     return near
 
 
-def _bands(told: Told) -> list[tuple[Any, Any]]:
-    """Return for each band its keys, and which of them tell something."""
-    bands = []
+def _bands(told: Told) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield for each band its keys, and which of them tell something."""
     for first in range(0, COMPONENTS, _BAND):
         values = told.signatures[:, first : first + _BAND].astype(np.uint64)
         keys = (values[:, 0] << np.uint64(32)) | values[:, 1]
-        bands.append((keys, ~told.common[:, first : first + _BAND].any(axis=1)))
-    return bands
+        yield keys, ~np.logical_or.reduce(told.common[:, first : first + _BAND], axis=1)
 
 
-def _neighbours(band: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def _neighbours(keys: np.ndarray, valid: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Return pairs (earlier, later) of those that share a key: each with the first and with the one before it."""
-    keys, valid = band
-    where = np.flatnonzero(valid)
-    order = where[np.argsort(keys[where], kind="stable")]
-    ordered = keys[order]
-    begins = np.ones(len(order), dtype=bool)
+    where = order[valid[order]]
+    where = where[np.argsort(keys[where], kind="stable")]
+    ordered = keys[where]
+    begins = np.ones(len(where), dtype=bool)
     begins[1:] = ordered[1:] != ordered[:-1]
-    first = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))] if len(order) else order
     later = np.flatnonzero(~begins)
-    with_first = np.stack([first[later], order[later]], axis=1)
-    with_previous = np.stack([order[later - 1], order[later]], axis=1)
+    first = np.maximum.accumulate(np.where(begins, np.arange(len(where)), 0))
+    with_first = np.stack([where[first[later]], where[later]], axis=1)
+    with_previous = np.stack([where[later - 1], where[later]], axis=1)
     return np.concatenate([with_first, with_previous])
 
 

@@ -39,12 +39,13 @@ class Sides:
             np.array([int(p, 16) for p in prompts], dtype=np.uint64),
             kept.signatures[chosen],
         )
-        self._kept = kept
+        self._keys = kept.keys
         self._positions = names
         all_evaluated = joined([self.evaluated, earlier])
         self._prompts = set(all_evaluated.prompts.tolist())
         told = Told.of(np.concatenate([kept.signatures, all_evaluated.signatures]))
-        self._told = told.part(slice(len(kept.keys)))
+        #: What the kept conversations say, in the order of their keys.
+        self.told = told.part(slice(len(kept.keys)))
         #: What all eval sets ever used say.
         self.told_evaluated = told.part(slice(len(kept.keys), None))
         self._verdicts = self._judge(split, chosen, earlier, settings.near_duplicate_similarity)
@@ -53,11 +54,11 @@ class Sides:
         self, split: Split, chosen: np.ndarray, earlier: EvalSet, threshold: float | None
     ) -> list[str]:
         """Return for each conversation its side or its reason."""
-        keys = self._kept.keys
+        keys = self._keys
         verdicts = np.full(len(keys), "train", dtype=object)
         verdicts[split.validation] = "validation"
         if threshold is not None:
-            verdicts[near_any(self._told, self.told_evaluated, threshold)] = "near_eval"
+            verdicts[near_any(self.told, self.told_evaluated, threshold)] = "near_eval"
         verdicts[np.isin(keys, earlier.conversations)] = "evaluated_before"
         verdicts[split.eval_side] = "held_out"
         verdicts[chosen] = "eval"
@@ -70,9 +71,9 @@ class Sides:
             return "prompt_in_eval"
         return verdict
 
-    def told_of(self, keys: np.ndarray) -> Told:
-        """Return what conversations of this window say."""
-        return self._told.part(np.searchsorted(self._kept.keys, keys))
+    def positions(self, keys: np.ndarray) -> np.ndarray:
+        """Return where conversations of this window are among the kept ones."""
+        return np.searchsorted(self._keys, keys)
 
 
 def _newest(curated: Path, names: Mapping[str, int]) -> np.ndarray:

@@ -92,7 +92,7 @@ class SidesWriter:
             sorted(int(name, 16) for name in self._on["train"] | self._on["validation"]), dtype=np.uint64
         )
         prompts = np.frombuffer(bytes(self._prompts), dtype=">u8").astype(np.uint64)
-        return Trained(keys, prompts, self._sides.told_of(keys))
+        return Trained(keys, prompts, self._sides.told, self._sides.positions(keys))
 
     def _eval_line(self, entry: Mapping[str, Any], row: bytes, golden: GoldenSet | None) -> bytes:
         sets = [ROLLING, GOLDEN] if golden and golden.has(entry["id"]) else [ROLLING]

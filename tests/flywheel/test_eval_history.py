@@ -167,7 +167,10 @@ def test_the_ceiling_is_that_of_the_most_frequent_answers() -> None:
 def test_contamination_fails_the_run() -> None:
     told = Told.of(np.random.default_rng(0).integers(0, 2**32, (50, 64), dtype=np.uint32))
     trained = Trained(
-        np.arange(40, dtype=np.uint64), np.arange(100, 140, dtype=np.uint64), told.part(slice(40))
+        np.arange(40, dtype=np.uint64),
+        np.arange(100, 140, dtype=np.uint64),
+        told.part(slice(42)),
+        np.arange(40),
     )
 
     def check(conversation: int, prompt: int, says: int) -> ContaminationCheck:
@@ -182,6 +185,8 @@ def test_contamination_fails_the_run() -> None:
         check(50, 105, 41)
     with pytest.raises(RecordError, match="1 of its conversations say nearly the same"):
         check(50, 150, 5)
+    # The window has it, but it is not trained on.
+    assert check(50, 150, 40).near_conversations == 0
 
 
 def test_when_nothing_is_left_to_train_on_the_numbers_are_said(tmp_path: Path, built: Build) -> None:

@@ -2,6 +2,7 @@ import io
 import random
 
 import numpy as np
+import pytest
 
 from include.flywheel.near import Told, near_any, near_earlier
 from include.flywheel.similarity import SignatureWriter, merge_signatures, similarities
@@ -66,13 +67,14 @@ def test_a_conversation_is_what_all_its_records_say() -> None:
 def test_near_duplicates_are_found_and_the_earliest_is_kept() -> None:
     texts = [text(seed) for seed in range(60)]
     near = [changed(texts[7], 2, 1), changed(texts[7], 2, 2), changed(texts[31], 1, 3)]
-    found = near_earlier(Told.of(signatures(*texts, *near)), 0.8)
-    assert np.flatnonzero(found).tolist() == [60, 61, 62]
+    told = Told.of(signatures(*texts, *near))
+    assert np.flatnonzero(near_earlier(told, np.arange(63), 0.8)).tolist() == [60, 61, 62]
+    assert np.flatnonzero(near_earlier(told, np.arange(63)[::-1], 0.8)).tolist() == [7, 31, 60]
 
 
 def test_none_of_many_different_conversations_is_near_another() -> None:
     texts = [text(seed) for seed in range(2000)] + [changed(text(seed), 20, seed) for seed in range(2000)]
-    assert not near_earlier(Told.of(signatures(*texts)), 0.85).any()
+    assert not near_earlier(Told.of(signatures(*texts)), np.arange(4000), 0.85).any()
 
 
 def test_bands_find_what_a_comparison_of_all_pairs_finds() -> None:
@@ -90,11 +92,11 @@ def test_bands_find_what_a_comparison_of_all_pairs_finds() -> None:
 
 def test_a_common_template_does_not_make_conversations_alike() -> None:
     template = text(1, 150)
-    assert not near_earlier(
-        Told.of(signatures(*(f"{template} {text(seed, 12)}" for seed in range(2, 200)))), 0.85
-    ).any()
+    told = Told.of(signatures(*(f"{template} {text(seed, 12)}" for seed in range(2, 200))))
+    assert not near_earlier(told, np.arange(198), 0.85).any()
 
 
-def test_the_same_few_words_for_everyone_tell_nothing() -> None:
-    assert not near_earlier(Told.of(signatures(*["yes please do it"] * 50)), 0.85).any()
-    assert not near_earlier(Told.of(signatures(*["yes please do it"] * 3)), 0.85).any()
+@pytest.mark.parametrize("count", [50, 3])
+def test_the_same_few_words_for_everyone_tell_nothing(count: int) -> None:
+    told = Told.of(signatures(*["yes please do it"] * count))
+    assert not near_earlier(told, np.arange(count), 0.85).any()
