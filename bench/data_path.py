@@ -117,10 +117,11 @@ def take_floor(log: Path, folder: Path) -> None:
 
 
 def main(which: str, log: Path, folder: Path, client_id: str, workload_id: str, limit: int) -> None:
-    """Measure one of the two with the log in the page cache and nothing else waiting to be written."""
-    with log.open("rb", buffering=0) as file:
-        while file.read(_BUFFER):
-            pass
+    """Measure one of the two with the log, unless it is a pipe, in the page cache and nothing else waiting to be written."""
+    if log.is_file():
+        with log.open("rb", buffering=0) as file:
+            while file.read(_BUFFER):
+                pass
     os.sync()
     start, cpu = time.perf_counter(), cpu_seconds()
     if which == "floor":

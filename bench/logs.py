@@ -2,11 +2,13 @@
 
 import gzip
 import lzma
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any, BinaryIO, Literal, cast
 
 import orjson
@@ -22,8 +24,9 @@ SIZES: dict[Kind, int] = {"tool": 34_700, "generic": 950}
 _TOOLS = 41
 _RULE = " Answer in the caller's language, give amounts with two decimals, and never promise what a colleague has to do."
 
-#: A log and what the three stages write of it: at most this many times the log's size are on disk at once.
-COPIES = 4
+#: A log and what the three stages write of it: at most this many times the log's size are on disk at once; and without
+#: the log, which then comes through a pipe.
+COPIES, COPIES_OF_STREAMED = 4, 2.2
 #: Left free for everything else on the disk, in bytes.
 _SPARE = 5e9
 
@@ -55,17 +58,25 @@ def sound_records(kind: Kind, logs: Sequence[Path]) -> list[Record]:
 
 def write_log(path: Path, some: Sequence[Template], count: int) -> int:
     """Write a log of `count` replicas; return its size in bytes."""
+    size = 0
     with path.open("wb", buffering=1 << 20) as out:
         for line in replicas(some, count):
-            out.write(line)
-            out.write(b"\n")
-    return path.stat().st_size
+            size += out.write(line) + out.write(b"\n")
+    return size
 
 
-def room_for(folder: Path, some: Sequence[Template]) -> int:
+def stream_log(path: Path, some: Sequence[Template], count: int) -> Thread:
+    """Make a pipe and begin to write `count` replicas into it; the thread ends when they are read."""
+    os.mkfifo(path)
+    writer = Thread(target=write_log, args=(path, some, count), daemon=True)
+    writer.start()
+    return writer
+
+
+def room_for(folder: Path, some: Sequence[Template], copies: float = COPIES) -> int:
     """Return how many records can be measured with the disk space that is free, everything that is written included."""
     mean = sum(len(template.text) for template in some) / len(some)
-    return int(max(shutil.disk_usage(folder).free - _SPARE, 0) / (COPIES * mean))
+    return int(max(shutil.disk_usage(folder).free - _SPARE, 0) / (copies * mean))
 
 
 def _usable(log: Path, kind: Kind) -> Iterator[Record]:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from bench.child import run_module
+from bench.data import measure_streamed
 from bench.logs import templates, write_log
 from bench.outcome import Target, finish
 from bench.replicas import Template, replicas
@@ -40,6 +41,16 @@ def test_path_and_floor_are_measured_in_processes_of_their_own(tmp_path: Path) -
         found = run_module("bench.data_path", which, str(log), str(tmp_path), CLIENT, WORKLOAD, "200")
         assert found.result["total"] > 0
         assert 10 < found.peak_mb < 300
+
+
+def test_a_streamed_log_takes_the_same_path_and_is_never_stored(tmp_path: Path) -> None:
+    some = [Template.of(tool_record(f"c{n}", n % 3)) for n in range(50)]
+    size = write_log(tmp_path / "stored.jsonl", some, 400)
+    row = measure_streamed("tool", 400, some, tmp_path)
+    assert row.kept == 400
+    assert row.bytes == pytest.approx(size, rel=0.01)
+    assert row.cells()[8:11] == ["–", "–", "–"]
+    assert [path.name for path in tmp_path.iterdir()] == ["stored.jsonl"]
 
 
 def test_a_missed_target_is_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

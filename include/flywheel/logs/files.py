@@ -101,10 +101,10 @@ class FileLogs(LogSource):
                     yield f"{file.name}:{number}", line
 
     def _files(self) -> list[Path]:
-        if self.path.is_file():
-            return [self.path]
-        if not self.path.is_dir():
+        if not self.path.exists():
             raise RecordError(f"{self.path} is not there. Give a log file or a folder of log files")
+        if not self.path.is_dir():
+            return [self.path]
         found = [path for path in self.path.rglob("*") if is_log(path.name) and path.is_file()]
         return sorted(found, key=str)
 
