@@ -62,8 +62,9 @@ def centroids_differ(one: Sample, other: Sample) -> bool:
     # proportional to the length of the sum of one side.
     rows -= rows.mean(axis=0)
     sides = np.zeros((_DIVISIONS, len(rows)), np.float32)
-    sides[:, : len(one)] = 1
-    sides = np.random.default_rng(_SEED).permuted(sides, axis=1)
+    random = np.random.default_rng(_SEED)
+    for side in sides:
+        side[random.choice(len(rows), len(one), replace=False, shuffle=False)] = 1
     by_chance = np.square(sides @ rows).sum(axis=1)
     observed = float(np.square(rows[: len(one)].sum(axis=0)).sum())
     # What differs by rounding only counts as equally far.
