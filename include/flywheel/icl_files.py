@@ -27,7 +27,7 @@ from include.flywheel.tokens import ByteEstimate, TokenCounter
 from include.flywheel.training_rows import INDEX, TrainingRows
 
 if TYPE_CHECKING:
-    from include.flywheel.text_vectors import TextVectors
+    from include.flywheel.text_vectors import VectorSource
 
 
 def icl_file(context: int) -> str:
@@ -43,7 +43,7 @@ def add_examples(
     client_id: str,
     workload_id: str,
     counter: TokenCounter | None = None,
-    vectors: "TextVectors | None" = None,
+    vectors: "VectorSource | None" = None,
 ) -> DatasetSummary:
     """Write the eval records with examples from the training set, one file per context length, and `manifest.json`.
 
@@ -89,7 +89,7 @@ def add_examples(
     return summary
 
 
-def _selection(folder: Path, config: FlywheelConfig, vectors: "TextVectors | None") -> Selection:
+def _selection(folder: Path, config: FlywheelConfig, vectors: "VectorSource | None") -> Selection:
     """Return how examples are chosen from a built dataset's training set."""
     rows = TrainingRows(folder / INDEX, folder / FILES["train"])
     pool = ExamplePool(config.data_split_config.random_seed)

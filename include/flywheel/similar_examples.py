@@ -14,7 +14,7 @@ from include.flywheel.examples import Example, conversation_end
 from include.flywheel.icl import ExamplePool, offered_tools, shown_tools
 from include.flywheel.jsonl import read_lines
 from include.flywheel.nearest import NearestSearch
-from include.flywheel.text_vectors import TextVectors
+from include.flywheel.text_vectors import VectorSource
 from include.flywheel.training_rows import TrainingRows
 from include.flywheel.vector_cache import text_key
 
@@ -49,7 +49,7 @@ class SimilarExamples:
 
 
 def similar_examples(
-    rows: TrainingRows, eval_file: Path, pool: ExamplePool, settings: IclConfig, vectors: TextVectors
+    rows: TrainingRows, eval_file: Path, pool: ExamplePool, settings: IclConfig, vectors: VectorSource
 ) -> SimilarExamples:
     """Find the nearest training records of every eval record, of those that call a tool which its request offers.
 
@@ -96,7 +96,7 @@ def similar_examples(
     return SimilarExamples(rows, pool, nearest, ratio)
 
 
-def _questions(texts: Sequence[str], vectors: TextVectors) -> np.ndarray:
+def _questions(texts: Sequence[str], vectors: VectorSource) -> np.ndarray:
     """Return the vectors of the eval records' texts, a row each."""
     first: dict[bytes, int] = {}
     for number, text in enumerate(texts):

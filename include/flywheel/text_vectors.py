@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -18,11 +19,23 @@ Embed = Callable[[Sequence[str], InputType], Vectors]
 BLOCK = 1024
 
 
+class VectorSource(Protocol):
+    """Whoever has the vectors of texts."""
+
+    def blocks(
+        self,
+        texts: Mapping[bytes, int],
+        read: Callable[[Sequence[int]], Iterable[str]],
+        input_type: InputType,
+    ) -> Iterator[tuple[list[bytes], Vectors]]:
+        """Yield the vectors of texts, see `TextVectors.blocks`."""
+
+
 class TextVectors:
     """Texts as vectors of one model, cached below `folder`."""
 
     def __init__(self, model: str, embed: Embed, folder: Path):
-        self._model, self._embed = model, embed
+        self.model, self._embed = model, embed
         self._cache = VectorCache(folder, model)
         self._dimension: int | None = None
 
@@ -44,7 +57,7 @@ class TextVectors:
                 yield [keys[row] for row in rows], self._checked(vectors[rows], len(rows))
         log.info(
             "Embedding %s of %s %s texts with %s; the others are cached",
-            *(len(missing), len(texts), input_type, self._model),
+            *(len(missing), len(texts), input_type, self.model),
         )
         keys = list(missing)
         for start in range(0, len(keys), BLOCK):
@@ -57,17 +70,17 @@ class TextVectors:
     def _checked(self, vectors: Vectors, count: int) -> Vectors:
         if vectors.ndim != 2 or len(vectors) != count:
             raise FlywheelError(
-                f"The embedding model {self._model} returned an array of shape {vectors.shape} for {count} texts. Name a "
+                f"The embedding model {self.model} returned an array of shape {vectors.shape} for {count} texts. Name a "
                 "model in icl_config.similarity_config.embedding_nim_config that returns one vector per text"
             )
         if not (np.isfinite(vectors).all() and vectors.any(axis=1).all()):
             raise FlywheelError(
-                f"The embedding model {self._model} returned a vector that holds no number, or zeros only. Look into its "
+                f"The embedding model {self.model} returned a vector that holds no number, or zeros only. Look into its "
                 "service, or choose another model"
             )
         if self._dimension not in (None, vectors.shape[1]):
             raise FlywheelError(
-                f"The embedding model {self._model} has vectors of {vectors.shape[1]} and of {self._dimension} dimensions: "
+                f"The embedding model {self.model} has vectors of {vectors.shape[1]} and of {self._dimension} dimensions: "
                 f"another model has taken its name. Delete {self._cache.folder}, where the old ones are cached"
             )
         self._dimension = vectors.shape[1]

@@ -32,6 +32,11 @@ def text_key(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:KEY_BYTES]
 
 
+def model_folder(model: str) -> str:
+    """Return the name of a model's folder: readable in front; behind, a hash, because other names can read the same."""
+    return f"{slug(model)[:80]}-{hashlib.sha256(model.encode()).hexdigest()[:8]}"
+
+
 class VectorCache:
     """The vectors of one embedding model, in `<folder>/v1/<model>-<hash>/<input type>/<random>.vectors`.
 
@@ -41,8 +46,7 @@ class VectorCache:
     """
 
     def __init__(self, folder: Path, model: str):
-        identity = hashlib.sha256(model.encode()).hexdigest()[:8]
-        self.folder = folder / FORMAT / f"{slug(model)[:80]}-{identity}"
+        self.folder = folder / FORMAT / model_folder(model)
 
     def parts(self, input_type: InputType) -> Iterator[tuple[list[bytes], Vectors]]:
         """Yield keys and vectors of one part after the other. A damaged part is logged, removed and left out."""

@@ -148,13 +148,19 @@ def build_datasets(run: Run, exported: dict[str, Any], curated: dict[str, Any]) 
 
 @task(multiple_outputs=True)
 def add_examples(run: Run, split: dict[str, Any]) -> dict[str, Any]:
-    """Write the prompts with examples, and name the dataset. Adds `local_files`: where each file is → its path."""
-    from flywheel_tasks.embedding import text_vectors, token_counter
+    """Write the prompts with examples, and name the dataset.
+
+    Adds `local_files`, where each file is → its path, and `embedding_drift`: the window's vectors compared with earlier
+    ones while there is a model that has them; None without one.
+    """
+    from flywheel_tasks.embedding import sampled_vectors, token_counter
+    from include.flywheel.drift.embedding import embedding_drift
     from include.flywheel.icl_files import add_examples
     from include.flywheel.manifest import SplitSummary
 
     folder = run_folder(run) / "dataset"
     config = flywheel_config()
+    vectors = sampled_vectors(run_folder(run))
     summary = add_examples(
         folder,
         SplitSummary(**split),
@@ -162,7 +168,13 @@ def add_examples(run: Run, split: dict[str, Any]) -> dict[str, Any]:
         client_id=run["client_id"],
         workload_id=run["workload_id"],
         counter=token_counter(config),
-        vectors=text_vectors(),
+        vectors=vectors,
     )
     local_files = {str(folder / path): path for path in summary.files}
-    return {**summary.model_dump(mode="json"), "local_files": local_files}
+    drift = None
+    if vectors:
+        start, end = summary.window
+        drift = embedding_drift(
+            vectors, start=start, end=end, history=history_folder(run), windows=config.drift.windows
+        ).model_dump(mode="json")
+    return {**summary.model_dump(mode="json"), "local_files": local_files, "embedding_drift": drift}

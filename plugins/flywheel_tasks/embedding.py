@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flywheel_tasks.settings import artifacts, flywheel_config, storage_path
@@ -12,6 +13,7 @@ from include.flywheel.config_models import EmbeddingConfig
 from include.flywheel.errors import FlywheelError
 
 if TYPE_CHECKING:
+    from include.flywheel.drift.vector_sample import SampledVectors
     from include.flywheel.text_vectors import TextVectors
     from include.flywheel.tokens import TokenCounter
 
@@ -35,6 +37,16 @@ def text_vectors() -> TextVectors | None:
         base_url=config.nmp_config.nim_base_url,
     )
     return TextVectors(model, hook.embed, artifacts() / "embeddings")
+
+
+def sampled_vectors(folder: Path) -> SampledVectors | None:
+    """Return `text_vectors` that remember a sample of the window curated in a run's folder; None without a model."""
+    vectors = text_vectors()
+    if vectors is None:
+        return None
+    from include.flywheel.drift.vector_sample import SampledVectors, sample_texts
+
+    return SampledVectors(vectors, sample_texts(folder / "export", folder / "curated"))
 
 
 def embedding_key(embedding: EmbeddingConfig, environment: Mapping[str, str]) -> str | None:

@@ -45,7 +45,10 @@ def write_report(candidates: list[dict[str, Any]], ti: Any = None) -> dict[str, 
     from include.flywheel.report import make_report, verdict, write_report
 
     run: Run = ti.xcom_pull(task_ids="open_run")
-    drift, unmeasured = measured_drift(run, task_states(ti).get("measure_drift"))
+    dataset = ti.xcom_pull(task_ids="add_examples")
+    drift, unmeasured = measured_drift(
+        run, task_states(ti).get("measure_drift"), dataset.get("embedding_drift")
+    )
     report = make_report(
         config=flywheel_config(),
         run_id=ti.run_id,
@@ -54,7 +57,7 @@ def write_report(candidates: list[dict[str, Any]], ti: Any = None) -> dict[str, 
         workload_id=run["workload_id"],
         exported=ExportSummary(**ti.xcom_pull(task_ids="export_logs")),
         curated=CurationSummary(**ti.xcom_pull(task_ids="curate_records")),
-        dataset=DatasetSummary(**ti.xcom_pull(task_ids="add_examples")),
+        dataset=DatasetSummary(**dataset),
         candidates=[Candidate(**candidate) for candidate in candidates],
         drift=drift,
         notes=unmeasured,
@@ -76,8 +79,14 @@ def close_run(ti: Any = None) -> None:
         raise AirflowFailException("This run is not complete.\n" + "\n".join(reasons))
 
 
-def measured_drift(run: Run, state: str | None) -> tuple[Drift | None, list[str]]:
-    """Return the drift that the task in this state has measured; None, with a note why, where it has not."""
+def measured_drift(
+    run: Run, state: str | None, embedding: dict[str, Any] | None = None
+) -> tuple[Drift | None, list[str]]:
+    """Return the drift that the task in this state has measured; None, with a note why, where it has not.
+
+    `embedding` is what was compared where examples were chosen by similarity, in another task: it is joined here, so that
+    either task can be run again alone.
+    """
     from include.flywheel.drift.measure import DRIFT_FILE
 
     path = run_folder(run) / DRIFT_FILE
@@ -87,7 +96,8 @@ def measured_drift(run: Run, state: str | None) -> tuple[Drift | None, list[str]
         return None, [f"Drift was not measured: its task ended as {state}"]
     if not path.is_file():
         return None, [f"Drift was measured, but {path} is not there any more"]
-    return Drift.model_validate_json(path.read_bytes()), []
+    drift = Drift.model_validate_json(path.read_bytes())
+    return drift.joined(Drift(**embedding)) if embedding else drift, []
 
 
 def task_states(ti: Any) -> dict[str, str]:

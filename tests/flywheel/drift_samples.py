@@ -7,6 +7,7 @@ import numpy as np
 
 from include.flywheel.drift.counts import count, lengths
 from include.flywheel.drift.statistics import WindowStatistics
+from include.flywheel.drift.vector_history import WindowVectors
 
 START = datetime(2025, 10, 1, tzinfo=UTC)
 #: Ten tools with a long tail.
@@ -53,3 +54,28 @@ def drawn(
         "answer_tokens": prompts,
     }
     return WindowStatistics(**{**values, **fields})
+
+
+#: Cluster centres of vectors, about what a conversation can be, in an embedding model's space; the last is for new topics.
+_TOPICS = np.random.default_rng(0).standard_normal((9, 64))
+_COMMON = np.random.default_rng(1).standard_normal(64)
+
+
+def drawn_vectors(
+    rng: np.random.Generator,
+    day: float = 0,
+    *,
+    conversations: int = 200,
+    moved: float = 0.0,
+    model: str = "org/embed",
+    dimension: int = 64,
+) -> WindowVectors:
+    """Draw a window's vectors: eight topics in unequal shares, and of the conversations the share `moved` in a new one."""
+    shares = np.append(1 / np.arange(1, 9), 0)
+    shares *= (1 - moved) / shares.sum()
+    shares[-1] = moved
+    topics = rng.choice(len(_TOPICS), conversations, p=shares)
+    vectors = _COMMON + _TOPICS[topics] + rng.standard_normal((conversations, 64))
+    vectors = vectors[:, :dimension] / np.linalg.norm(vectors[:, :dimension], axis=1, keepdims=True)
+    start = START + timedelta(days=day)
+    return WindowVectors(model, start, start + timedelta(days=1), vectors.astype(np.float32))

@@ -17,11 +17,10 @@ from include.flywheel.drift.differences import (
     shares_differ,
 )
 from include.flywheel.drift.figures import figures
-from include.flywheel.drift.result import Drift, Finding, Severity, Span, Topic
+from include.flywheel.drift.result import Drift, Finding, Span, Topic, gravest_first
 from include.flywheel.drift.statistics import WindowStatistics
 from include.flywheel.drift.tools import tool_findings
 
-_GRAVITY: dict[Severity, int] = {"none": 0, "notice": 1, "strong": 2}
 #: Volume has a weekly rhythm: windows that do not cover a week have not seen it.
 _WEEK_DAYS = 7.0
 
@@ -31,7 +30,7 @@ def compare_windows(current: WindowStatistics, previous: Sequence[WindowStatisti
 
     A change that one previous window had as well is no strong finding: it came earlier, or comes and goes.
     """
-    found = []
+    found: list[Finding] = []
     if previous:
         before = Before(previous)
         found = [
@@ -42,10 +41,10 @@ def compare_windows(current: WindowStatistics, previous: Sequence[WindowStatisti
             *_length("answer_length", "Answers", lambda window: window.answer_tokens, current, before),
             *_set_aside(current, before),
         ]
-    found.sort(key=lambda finding: -_GRAVITY[finding.severity])
+    findings = gravest_first(found)
     return Drift(
-        severity=found[0].severity if found else "none",
-        findings=found,
+        severity=findings[0].severity if findings else "none",
+        findings=findings,
         figures=figures(current, previous),
         previous=[Span(start=w.start.isoformat(), end=w.end.isoformat()) for w in previous],
     )
@@ -60,7 +59,7 @@ def _workload_type(current: WindowStatistics, last: WindowStatistics) -> Iterato
         )
 
 
-def _volume(current: WindowStatistics, before: Before) -> Finding:
+def _volume(current: WindowStatistics, before: Before[WindowStatistics]) -> Finding:
     """Compare the rate with the median, and with every single window: what one of them had is usual."""
     rates = [window.records_per_day for window in before.windows]
     ratio = current.records_per_day / median(rates)
@@ -92,7 +91,7 @@ def _length(
     what: str,
     lengths_of: Callable[[WindowStatistics], Lengths | None],
     current: WindowStatistics,
-    before: Before,
+    before: Before[WindowStatistics],
 ) -> Iterator[Finding]:
     """Compare lengths, where both sides have them and conversations enough."""
 
@@ -137,7 +136,7 @@ def _length(
     )
 
 
-def _set_aside(current: WindowStatistics, before: Before) -> Iterator[Finding]:
+def _set_aside(current: WindowStatistics, before: Before[WindowStatistics]) -> Iterator[Finding]:
     """Compare the share of each reason; a conversation counts once, as if its records shared one fate."""
     reasons = sorted({*current.refused, *(reason for window in before.windows for reason in window.refused)})
 

@@ -1,5 +1,6 @@
 """What the report says about drift."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -14,14 +15,17 @@ Topic = Literal[
     "prompt_length",
     "answer_length",
     "set_aside",
+    "embedding",
 ]
+_GRAVITY: dict[Severity, int] = {"strong": 0, "notice": 1, "none": 2}
 
 
 class Finding(BaseModel):
     """One comparison in a plain sentence.
 
     `effect` is the size of the change, in the unit of the topic: a ratio to the median (volume), a share of the records
-    (new_tools, gone_tools), a Jensen–Shannon distance (tool_mix), doublings (lengths), Cohen's h (set_aside).
+    (new_tools, gone_tools), a Jensen–Shannon distance (tool_mix), doublings (lengths), Cohen's h (set_aside),
+    Cliff's delta (embedding).
     """
 
     topic: Topic
@@ -59,3 +63,20 @@ class Drift(BaseModel):
     previous: list[Span] = Field(default_factory=list)
     plot: str | None = None
     notes: list[str] = Field(default_factory=list)
+
+    def joined(self, more: "Drift") -> "Drift":
+        """Return this with the findings, figures and notes of what was compared elsewhere."""
+        findings = gravest_first([*self.findings, *more.findings])
+        return self.model_copy(
+            update={
+                "severity": findings[0].severity if findings else "none",
+                "findings": findings,
+                "figures": [*self.figures, *more.figures],
+                "notes": [*self.notes, *more.notes],
+            }
+        )
+
+
+def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings by severity; equally grave ones stay in their order."""
+    return sorted(findings, key=lambda finding: _GRAVITY[finding.severity])

@@ -13,6 +13,7 @@ _NAMES = {
     "answer_tokens_p50": "answer tokens, median (as logged)",
     "share_set_aside": "share set aside",
     "share_duplicate": "share of duplicates",
+    "embedding_distance": "embedding distance (Cliff's delta)",
 }
 
 
@@ -55,4 +56,6 @@ def _before(figure: Figure, count: int) -> str:
 def _shown(figure: Figure, value: float) -> str:
     if figure.name.startswith("share_"):
         return f"{100 * value:.1f} %"
+    if figure.name == "embedding_distance":
+        return f"{value:.2f}"
     return f"{value:,.1f}" if abs(value) < 100 and value % 1 else f"{value:,.0f}"

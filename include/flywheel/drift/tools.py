@@ -23,7 +23,7 @@ _STRONG_SHARE = 0.01
 _NEW_TOOL_SIGNIFICANCE = 0.01
 
 
-def tool_findings(current: WindowStatistics, before: Before) -> Iterator[Finding]:
+def tool_findings(current: WindowStatistics, before: Before[WindowStatistics]) -> Iterator[Finding]:
     """Yield what there is to say of the tools called; nothing where neither side calls any."""
     pooled = before.pooled(lambda window: window.tools.effective)
     if not pooled and not current.tools.records:
@@ -42,7 +42,7 @@ def tool_findings(current: WindowStatistics, before: Before) -> Iterator[Finding
         yield _mix(current, before, pooled)
 
 
-def _new_tools(current: WindowStatistics, before: Before) -> Iterator[Finding]:
+def _new_tools(current: WindowStatistics, before: Before[WindowStatistics]) -> Iterator[Finding]:
     """Tell a tool that is new by itself strongly, those that are it only together with a notice.
 
     Together they may be one rare matter that needs several tools and has turned up in one conversation.
@@ -74,7 +74,7 @@ def _new_tools(current: WindowStatistics, before: Before) -> Iterator[Finding]:
     yield Finding(topic="new_tools", severity=found, effect=share, sentence=said)
 
 
-def _gone_tools(current: WindowStatistics, before: Before) -> Iterator[Finding]:
+def _gone_tools(current: WindowStatistics, before: Before[WindowStatistics]) -> Iterator[Finding]:
     known = before.pooled(lambda window: window.tools.conversations)
     records = before.pooled(lambda window: window.tools.records)
     gone = [
@@ -98,7 +98,7 @@ def _gone_tools(current: WindowStatistics, before: Before) -> Iterator[Finding]:
     )
 
 
-def _mix(current: WindowStatistics, before: Before, pooled: dict[str, float]) -> Finding:
+def _mix(current: WindowStatistics, before: Before[WindowStatistics], pooled: dict[str, float]) -> Finding:
     mine = current.tools.effective
     distance = mix_distance(mine, pooled)
     measured = f"Jensen–Shannon distance {distance:.2f}"
