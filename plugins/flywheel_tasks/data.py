@@ -134,7 +134,7 @@ def build_datasets(run: Run, exported: dict[str, Any], curated: dict[str, Any]) 
 @task(multiple_outputs=True)
 def add_examples(run: Run, split: dict[str, Any]) -> dict[str, Any]:
     """Write the prompts with examples, and name the dataset. Adds `local_files`: where each file is → its path."""
-    from flywheel_tasks.embedding import text_vectors, token_counter
+    from flywheel_tasks.embedding import example_search, text_vectors, token_counter
     from include.flywheel.icl_files import add_examples
     from include.flywheel.manifest import SplitSummary
 
@@ -148,6 +148,7 @@ def add_examples(run: Run, split: dict[str, Any]) -> dict[str, Any]:
         workload_id=run["workload_id"],
         counter=token_counter(config),
         vectors=text_vectors(),
+        open_search=example_search(run["key"]),
     )
     local_files = {str(folder / path): path for path in summary.files}
     return {**summary.model_dump(mode="json"), "local_files": local_files}

@@ -1,9 +1,10 @@
-"""The embedding model that examples are chosen by: its service, its key, its cache; and the tokenizer of prompts."""
+"""The embedding model that examples are chosen by: its service, its key, its cache, its search; and the tokenizer of prompts."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flywheel_tasks.settings import artifacts, flywheel_config, storage_path
@@ -12,6 +13,7 @@ from include.flywheel.config_models import EmbeddingConfig
 from include.flywheel.errors import FlywheelError
 
 if TYPE_CHECKING:
+    from include.flywheel.nearest import OpenSearch
     from include.flywheel.text_vectors import TextVectors
     from include.flywheel.tokens import TokenCounter
 
@@ -35,6 +37,28 @@ def text_vectors() -> TextVectors | None:
         base_url=config.nmp_config.nim_base_url,
     )
     return TextVectors(model, hook.embed, artifacts() / "embeddings")
+
+
+def example_search(selection: str) -> OpenSearch | None:
+    """Return what opens a search by the Elasticsearch server of the config; None for one in process.
+
+    `selection`, 8 hexadecimal digits, is the same for every try of a task. Raises FlywheelError when the server's connection
+    is not there or makes no sense.
+    """
+    place = flywheel_config().search_place
+    if place is None:
+        return None
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from flywheel_tasks.log_server import ElasticsearchServer
+    from include.flywheel.index_search import index_search
+    from include.flywheel.search_errors import REMEDIES, SETTING
+
+    try:
+        server = ElasticsearchServer.of_connection(place.conn_id, remedies=REMEDIES)
+    except (FlywheelError, AirflowNotFoundException) as error:
+        raise FlywheelError(f"{SETTING}: {error}") from error
+    return partial(index_search, server, place.index, selection)
 
 
 def embedding_key(embedding: EmbeddingConfig, environment: Mapping[str, str]) -> str | None:
