@@ -13,6 +13,8 @@ from include.flywheel.config_models import EmbeddingConfig
 from include.flywheel.errors import FlywheelError
 
 if TYPE_CHECKING:
+    from flywheel_tasks.log_server import ElasticsearchServer
+    from include.flywheel.logs.place import IndexPlace
     from include.flywheel.nearest import OpenSearch
     from include.flywheel.text_vectors import TextVectors
     from include.flywheel.tokens import TokenCounter
@@ -48,17 +50,32 @@ def example_search(selection: str) -> OpenSearch | None:
     place = flywheel_config().search_place
     if place is None:
         return None
+    from include.flywheel.index_search import index_search
+
+    return partial(index_search, _search_server(place), place.index, selection)
+
+
+def check_search() -> None:
+    """Ask the server of the config's search, if it has one, once. Raises FlywheelError or SearchUnavailableError."""
+    place = flywheel_config().search_place
+    if place is None:
+        return
+    from include.flywheel.search_errors import explained
+
+    with explained(place.index):
+        _search_server(place).ask("GET", f"/{place.index}-*")
+
+
+def _search_server(place: IndexPlace) -> ElasticsearchServer:
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     from flywheel_tasks.log_server import ElasticsearchServer
-    from include.flywheel.index_search import index_search
     from include.flywheel.search_errors import REMEDIES, SETTING
 
     try:
-        server = ElasticsearchServer.of_connection(place.conn_id, remedies=REMEDIES)
+        return ElasticsearchServer.of_connection(place.conn_id, remedies=REMEDIES)
     except (FlywheelError, AirflowNotFoundException) as error:
         raise FlywheelError(f"{SETTING}: {error}") from error
-    return partial(index_search, server, place.index, selection)
 
 
 def embedding_key(embedding: EmbeddingConfig, environment: Mapping[str, str]) -> str | None:
