@@ -31,7 +31,7 @@ def explained(index: str) -> Iterator[None]:
         yield
     except LogsRefusedError as error:
         if _GONE in error.kinds:
-            raise _gone(index) from error
+            raise gone(index) from error
         raise FlywheelError(f"{SETTING}: {error}. {_IN_PROCESS}") from error
     except LogsUnavailableError as error:
         raise SearchUnavailableError(f"{SETTING}: {error}") from error
@@ -42,14 +42,15 @@ def refusal(
 ) -> FlywheelError | SearchUnavailableError:
     """Return what it means that the server refused a part of a request, with its `error`."""
     if error["type"] == _GONE:
-        return _gone(index)
+        return gone(index)
     text = f"{SETTING}: Elasticsearch refused {what} of the index {index}: {error['reason']} (HTTP {status})"
     if status in _TRANSIENT:
         return SearchUnavailableError(f"{text}. A retry may help")
     return FlywheelError(f"{text}. {REMEDIES.get(status, 'See the log of the server')}. {_IN_PROCESS}")
 
 
-def _gone(index: str) -> SearchUnavailableError:
+def gone(index: str) -> SearchUnavailableError:
+    """Return what it means that an index is not there any more."""
     return SearchUnavailableError(
         f"{SETTING}: the index {index} was deleted while it was used, by another try of this task or by somebody else. A retry "
         "makes it anew"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from include.flywheel.errors import LogsRefusedError, LogsUnavailableError, SearchUnavailableError
 from include.flywheel.logs.elasticsearch_server import LogServer, index_path
-from include.flywheel.search_errors import SETTING, explained, refusal
+from include.flywheel.search_errors import SETTING, explained, gone, refusal
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +104,8 @@ class VectorIndex:
         wanted = "?expand_wildcards=open,hidden&filter_path=*.mappings._meta,*.settings.index.creation_date"
         with explained(self.name):
             found = orjson.loads(self._server.ask("GET", index_path(f"{self._prefix}-*", wanted)))
+            if self.name not in found:
+                raise gone(self.name)
             made = {name: int(entry["settings"]["index"]["creation_date"]) for name, entry in found.items()}
             for name, entry in found.items():
                 meta = entry.get("mappings", {}).get("_meta", {})
