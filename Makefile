@@ -21,7 +21,7 @@ define need_python
 	exit 1; }
 endef
 
-.PHONY: help run up import test test-elasticsearch check lock bench-data bench-windows bench-privacy fuzz-data platform sample clean
+.PHONY: help run up import test test-elasticsearch check lock bench-data bench-windows bench-nearest bench-privacy fuzz-data platform sample clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench-data: dev ## measure export, curation and datasets at up to 100,000 record
 
 bench-windows: dev ## what becomes of LOGS="file …" (or the sample), and whether 50 windows ever train on what is evaluated
 	@$(VENV)/python -m bench.windows
+
+bench-nearest: dev ## search for examples in process and by Elasticsearch (ELASTICSEARCH_URL): RECORDS= DIMENSIONS=
+	@PYTHONPATH=plugins:. $(VENV)/python -m bench.nearest
 
 fuzz-data: dev ## send 100,000 mutated records down the data path: LOGS="a tool log, a text log" or the sample
 	@$(VENV)/python -m bench.fuzz

@@ -29,6 +29,7 @@ from include.flywheel.config_sections import (
 )
 from include.flywheel.config_types import Section, WorkloadType, slug
 from include.flywheel.errors import ConfigError
+from include.flywheel.logs.place import IndexPlace, prefix_place
 from include.flywheel.privacy.settings import PrivacyConfig
 
 __all__ = [
@@ -143,6 +144,14 @@ class FlywheelConfig(Section):
         if icl.example_selection != "semantic_similarity" or not self.icl_contexts():
             return None
         return icl.similarity_config.embedding_nim_config if icl.similarity_config else None
+
+    @property
+    def search_place(self) -> IndexPlace | None:
+        """Where the vectors of examples are searched: a server and the beginning of its indices' names; None in process."""
+        similarity = self.icl_config.similarity_config
+        if self.embedding is None or similarity is None or similarity.elasticsearch is None:
+            return None
+        return prefix_place(similarity.elasticsearch)
 
     def with_split(self, overrides: Mapping[str, Any]) -> "FlywheelConfig":
         """Return a copy with other values in `data_split_config`, checked as if the file had them.

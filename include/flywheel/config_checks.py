@@ -101,6 +101,11 @@ def _icl(config: "FlywheelConfig") -> Iterator[str]:
             yield f"{where}.model_name: is missing. Add it"
         elif not embedding.is_local and not embedding.url:
             yield f"{where}.url: is missing for a remote model. Add the full endpoint URL"
+    elif icl.similarity_config and icl.similarity_config.elasticsearch:
+        yield (
+            f"icl_config.similarity_config.elasticsearch: is set, but icl_config.example_selection is {icl.example_selection}, "
+            "which searches nothing. Set that to semantic_similarity, or this to null"
+        )
 
 
 def _judge(config: "FlywheelConfig") -> Iterator[str]:

@@ -6,10 +6,11 @@ spellings included, so that such a file loads unchanged. What this project adds 
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from include.flywheel.config_models import EmbeddingConfig
 from include.flywheel.config_types import Count, HttpUrl, Ratio, Section, WorkloadType, slug
+from include.flywheel.logs.place import prefix_place
 
 
 class NmpConfig(Section):
@@ -43,11 +44,18 @@ class MlflowConfig(Section):
     artifact_location: str = "./mlruns"
 
 
+def _prefix(value: str) -> str:
+    prefix_place(value)
+    return value
+
+
 class SimilarityConfig(Section):
     """How examples are chosen by similarity: `relevance_ratio` of them are the nearest, the others cover other tools."""
 
     relevance_ratio: Ratio = 0.7
     embedding_nim_config: EmbeddingConfig | None = None
+    #: Ours: where vectors are searched, `elasticsearch://<connection>/<prefix of indices>`; null searches in process.
+    elasticsearch: Annotated[str, AfterValidator(_prefix)] | None = None
 
     @field_validator("relevance_ratio", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Errors of the domain: each says what a person has to mend, so none of them is worth a retry. But one is.
+"""Errors of the domain: each says what a person has to mend, so none of them is worth a retry. But two are.
 
 ```text
 FlywheelError                input or configuration must be mended; a retry would end the same way
@@ -8,6 +8,7 @@ FlywheelError                input or configuration must be mended; a retry woul
 └── NotEnoughRecordsError    the records are fine, but too few of them are there
 
 LogsUnavailableError         the server that keeps the logs did not answer, or not completely; a retry may help
+SearchUnavailableError       the server that examples are searched with did not, or not completely; a retry may help
 ```
 """
 
@@ -60,3 +61,7 @@ class LogsRefusedError(RecordError):
 
 class LogsUnavailableError(Exception):
     """Report that the server that keeps the logs did not answer, or not completely: nothing was exported, a retry may help."""
+
+
+class SearchUnavailableError(Exception):
+    """Report that the server that examples are searched with did not answer, or not completely: a retry may help."""

@@ -27,6 +27,7 @@ from include.flywheel.tokens import ByteEstimate, TokenCounter
 from include.flywheel.training_rows import INDEX, TrainingRows
 
 if TYPE_CHECKING:
+    from include.flywheel.nearest import OpenSearch
     from include.flywheel.text_vectors import VectorSource
 
 
@@ -44,17 +45,18 @@ def add_examples(
     workload_id: str,
     counter: TokenCounter | None = None,
     vectors: "VectorSource | None" = None,
+    open_search: "OpenSearch | None" = None,
 ) -> DatasetSummary:
     """Write the eval records with examples from the training set, one file per context length, and `manifest.json`.
 
     `folder` holds what `build_datasets` wrote and returned as `split`; `vectors` are those of the config's embedding
-    model, if it has one. The dataset's name ends with a hash of all files: same records and settings, same name. Calling
-    it again overwrites.
+    model, if it has one, and `open_search` searches them, None in process. The dataset's name ends with a hash of all
+    files: same records and settings, same name. Calling it again overwrites.
     """
     prompts = {}
     if config.icl_contexts():
         with_tools = config.evaluation_config.shows_tools(split.workload_type)
-        selection = _selection(folder, config, vectors)
+        selection = _selection(folder, config, vectors, open_search)
         prompts = {
             context: IclPrompts(context, config.icl_config, selection, with_tools, counter or ByteEstimate())
             for context in config.icl_contexts()
@@ -89,7 +91,9 @@ def add_examples(
     return summary
 
 
-def _selection(folder: Path, config: FlywheelConfig, vectors: "VectorSource | None") -> Selection:
+def _selection(
+    folder: Path, config: FlywheelConfig, vectors: "VectorSource | None", open_search: "OpenSearch | None"
+) -> Selection:
     """Return how examples are chosen from a built dataset's training set."""
     rows = TrainingRows(folder / INDEX, folder / FILES["train"])
     pool = ExamplePool(config.data_split_config.random_seed)
@@ -102,9 +106,12 @@ def _selection(folder: Path, config: FlywheelConfig, vectors: "VectorSource | No
         return pool
     if vectors is None:
         raise ValueError("a config with an embedding model needs its vectors")
+    from include.flywheel.nearest import exact_search
     from include.flywheel.similar_examples import similar_examples
 
-    return similar_examples(rows, folder / FILES["eval"], pool, config.icl_config, vectors)
+    return similar_examples(
+        rows, folder / FILES["eval"], pool, config.icl_config, vectors, open_search or exact_search
+    )
 
 
 def _write_prompts(folder: Path, prompts: Mapping[int, IclPrompts]) -> dict[str, FileSummary]:

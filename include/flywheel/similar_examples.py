@@ -13,7 +13,7 @@ from include.flywheel.config_sections import IclConfig, SimilarityConfig
 from include.flywheel.examples import Example, conversation_end
 from include.flywheel.icl import ExamplePool, offered_tools, shown_tools
 from include.flywheel.jsonl import read_lines
-from include.flywheel.nearest import NearestSearch
+from include.flywheel.nearest import OpenSearch, exact_search
 from include.flywheel.text_vectors import VectorSource
 from include.flywheel.training_rows import TrainingRows
 from include.flywheel.vector_cache import text_key
@@ -49,11 +49,17 @@ class SimilarExamples:
 
 
 def similar_examples(
-    rows: TrainingRows, eval_file: Path, pool: ExamplePool, settings: IclConfig, vectors: VectorSource
+    rows: TrainingRows,
+    eval_file: Path,
+    pool: ExamplePool,
+    settings: IclConfig,
+    vectors: VectorSource,
+    open_search: OpenSearch = exact_search,
 ) -> SimilarExamples:
     """Find the nearest training records of every eval record, of those that call a tool which its request offers.
 
-    Compared are the ends of the conversations (`conversation_end`). Raises what the embedding model is refused with.
+    Compared are the ends of the conversations (`conversation_end`). Raises what the embedding model, or the server
+    that `open_search` asks, is refused with.
     """
     tools = sorted(set(rows.tools))
     questions: dict[str, str] = {}
@@ -70,13 +76,6 @@ def similar_examples(
         return SimilarExamples(rows, pool, {}, ratio)
 
     kinds = {tool: kind for kind, tool in enumerate(tools)}
-    search = NearestSearch(
-        _questions(list(questions.values()), vectors),
-        rows.ids,
-        np.array([kinds[tool] for tool in rows.tools], np.intp),
-        np.array(allowed, np.bool_),
-        settings.max_examples,
-    )
     passages: dict[bytes, list[int]] = {}
     for position, text in _passages(rows, range(len(rows))):
         if text:
@@ -88,11 +87,18 @@ def similar_examples(
         )
     first = {key: same[0] for key, same in passages.items()}
     useful = {key: _distinct(same, rows, settings.max_examples) for key, same in passages.items()}
-    for keys, block in vectors.blocks(
-        first, lambda positions: (text for _, text in _passages(rows, positions)), "passage"
-    ):
-        search.add(block, [useful[key] for key in keys])
-    nearest = {record_id: search.found(query) for query, record_id in enumerate(questions)}
+    with open_search(
+        _questions(list(questions.values()), vectors),
+        rows.ids,
+        np.array([kinds[tool] for tool in rows.tools], np.intp),
+        np.array(allowed, np.bool_),
+        settings.max_examples,
+    ) as search:
+        for keys, block in vectors.blocks(
+            first, lambda positions: (text for _, text in _passages(rows, positions)), "passage"
+        ):
+            search.add(block, [useful[key] for key in keys])
+        nearest = {record_id: search.found(query) for query, record_id in enumerate(questions)}
     return SimilarExamples(rows, pool, nearest, ratio)
 
 

@@ -153,7 +153,7 @@ def add_examples(run: Run, split: dict[str, Any]) -> dict[str, Any]:
     Adds `local_files`, where each file is → its path, and `embedding_drift`: the window's vectors compared with earlier
     ones while there is a model that has them; None without one.
     """
-    from flywheel_tasks.embedding import sampled_vectors, token_counter
+    from flywheel_tasks.embedding import example_search, sampled_vectors, token_counter
     from include.flywheel.drift.embedding import embedding_drift
     from include.flywheel.icl_files import add_examples
     from include.flywheel.manifest import SplitSummary
@@ -169,6 +169,7 @@ def add_examples(run: Run, split: dict[str, Any]) -> dict[str, Any]:
         workload_id=run["workload_id"],
         counter=token_counter(config),
         vectors=vectors,
+        open_search=example_search(run["key"]),
     )
     local_files = {str(folder / path): path for path in summary.files}
     drift = None

@@ -1,9 +1,10 @@
-"""The embedding model that examples are chosen by: its service, its key, its cache; and the tokenizer of prompts."""
+"""The embedding model that examples are chosen by: its service, its key, its cache, its search; and the tokenizer of prompts."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,10 @@ from include.flywheel.config_models import EmbeddingConfig
 from include.flywheel.errors import FlywheelError
 
 if TYPE_CHECKING:
+    from flywheel_tasks.log_server import ElasticsearchServer
     from include.flywheel.drift.vector_sample import SampledVectors
+    from include.flywheel.logs.place import IndexPlace
+    from include.flywheel.nearest import OpenSearch
     from include.flywheel.text_vectors import TextVectors
     from include.flywheel.tokens import TokenCounter
 
@@ -47,6 +51,43 @@ def sampled_vectors(folder: Path) -> SampledVectors | None:
     from include.flywheel.drift.vector_sample import SampledVectors, sample_texts
 
     return SampledVectors(vectors, sample_texts(folder / "export", folder / "curated"))
+
+
+def example_search(selection: str) -> OpenSearch | None:
+    """Return what opens a search by the Elasticsearch server of the config; None for one in process.
+
+    `selection`, 8 hexadecimal digits, is the same for every try of a task. Raises FlywheelError when the server's connection
+    is not there or makes no sense.
+    """
+    place = flywheel_config().search_place
+    if place is None:
+        return None
+    from include.flywheel.index_search import index_search
+
+    return partial(index_search, _search_server(place), place.index, selection)
+
+
+def check_search() -> None:
+    """Ask the server of the config's search, if it has one, once. Raises FlywheelError or SearchUnavailableError."""
+    place = flywheel_config().search_place
+    if place is None:
+        return
+    from include.flywheel.search_errors import explained
+
+    with explained(place.index):
+        _search_server(place).ask("GET", f"/{place.index}-*")
+
+
+def _search_server(place: IndexPlace) -> ElasticsearchServer:
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from flywheel_tasks.log_server import ElasticsearchServer
+    from include.flywheel.search_errors import REMEDIES, SETTING
+
+    try:
+        return ElasticsearchServer.of_connection(place.conn_id, remedies=REMEDIES)
+    except (FlywheelError, AirflowNotFoundException) as error:
+        raise FlywheelError(f"{SETTING}: {error}") from error
 
 
 def embedding_key(embedding: EmbeddingConfig, environment: Mapping[str, str]) -> str | None:

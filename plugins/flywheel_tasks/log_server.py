@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -42,26 +43,33 @@ class PlainText(JsonSerializer):
 class ElasticsearchServer:
     """Answers one request after another through a client; what the domain calls a LogServer."""
 
-    def __init__(self, client: Elasticsearch, patience: float = PATIENCE):
+    def __init__(
+        self, client: Elasticsearch, patience: float = PATIENCE, remedies: Mapping[int, str] | None = None
+    ):
+        """Ask through a client; `remedies`, by status, are told instead of those for logs."""
         self._client = client
         self._patience = patience
+        self._remedies = {**REMEDIES, **(remedies or {})}
 
     @classmethod
-    def of_connection(cls, conn_id: str, patience: float = PATIENCE) -> ElasticsearchServer:
+    def of_connection(
+        cls, conn_id: str, patience: float = PATIENCE, remedies: Mapping[int, str] | None = None
+    ) -> ElasticsearchServer:
         """Return the server of an Airflow connection, or, for "", that of the environment."""
-        return cls(connect(conn_id, serializer=PlainText()), patience)
+        return cls(connect(conn_id, serializer=PlainText()), patience, remedies)
 
     @property
     def address(self) -> str:
         """Where the server is, without credentials."""
         return ", ".join(node.base_url for node in self._client.transport.node_pool.all())
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
-        """Send one request, again while that may help, and return the answer's text.
+    def ask(self, method: str, path: str, body: dict[str, Any] | list[bytes] | None = None) -> bytes:
+        """Send one request, again while that may help, and return the answer's text; a list is lines of JSON.
 
         Raises LogsRefusedError when the server refused it, LogsUnavailableError when no try was answered in time.
         """
-        headers = {"accept": "application/json", "content-type": "application/json"}
+        kind = "application/x-ndjson" if isinstance(body, list) else "application/json"
+        headers = {"accept": "application/json", "content-type": kind}
         tries = Retrying(
             retry=retry_if_exception(_is_transient),
             wait=wait_random_exponential(max=10),
@@ -72,12 +80,14 @@ class ElasticsearchServer:
         try:
             return tries(self._client.perform_request, method, path, headers=headers, body=body).body
         except ApiError as error:
-            raise refused(error, self.address) from error
+            raise refused(error, self.address, self._remedies) from error
         except TransportError as error:
             raise unavailable(error, self.address) from error
 
 
-def refused(error: ApiError, address: str) -> LogsRefusedError | LogsUnavailableError:
+def refused(
+    error: ApiError, address: str, remedies: Mapping[int, str] = REMEDIES
+) -> LogsRefusedError | LogsUnavailableError:
     """Return what an answer that is an error means, with a remedy."""
     if isinstance(error, UnsupportedProductError):
         return LogsRefusedError(
@@ -87,7 +97,7 @@ def refused(error: ApiError, address: str) -> LogsRefusedError | LogsUnavailable
     text = f"Elasticsearch at {address}: {reason} (HTTP {error.status_code})"
     if error.status_code in TRANSIENT:
         return LogsUnavailableError(f"{text}. A retry may help")
-    remedy = REMEDIES.get(error.status_code, "See the server's log")
+    remedy = remedies.get(error.status_code, "See the server's log")
     return LogsRefusedError(f"{text}. {remedy}", error.status_code, kinds)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import task
 
-from flywheel_tasks.embedding import embedding_key, token_counter
+from flywheel_tasks.embedding import check_search, embedding_key, token_counter
 from flywheel_tasks.settings import flywheel_config
 from include.flywheel.config_models import JudgeConfig
 from include.flywheel.errors import FlywheelError
@@ -19,8 +19,8 @@ from nemo_provider.states import is_active
 def preflight() -> dict[str, Any]:
     """Ask each service once, read-only, and look for keys and the tokenizer's file.
 
-    Raises NemoUnavailableError naming the address, NemoAuthError the credential, FlywheelError the variable or file. Returns what
-    was found, for the log. The config itself was checked when the DAG was read.
+    Raises NemoUnavailableError naming the address, NemoAuthError the credential, FlywheelError the variable or file,
+    SearchUnavailableError the setting. Returns what was found, for the log. The config itself was checked when the DAG was read.
     """
     from nemo_provider.hooks.datastore import DatastoreHook
     from nemo_provider.hooks.nemo import NemoHook
@@ -30,6 +30,7 @@ def preflight() -> dict[str, Any]:
     check_judge_key(config.llm_judge_config, os.environ)
     if config.embedding:
         embedding_key(config.embedding, os.environ)
+    check_search()
     token_counter(config)
     nmp = config.nmp_config
     nemo = NemoHook(base_url=nmp.nemo_base_url)

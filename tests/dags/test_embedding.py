@@ -126,6 +126,26 @@ def test_a_named_key_that_is_missing_stops_the_run_and_a_usual_one_does_not(use:
     assert embedding.embedding_key(config, {"NVIDIA_API_KEY": "x"}) == "x"
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("elasticsearch:///examples", "set ELASTICSEARCH_URL"),
+        ("elasticsearch://no_such_connection/examples", "no_such_connection"),
+    ],
+)
+def test_a_search_server_that_is_nowhere_named_stops_the_task_with_the_setting(
+    use: Any, monkeypatch: pytest.MonkeyPatch, place: str, said: str
+) -> None:
+    monkeypatch.delenv("ELASTICSEARCH_URL", raising=False)
+    config = semantic()
+    use(config)
+    assert embedding.example_search("0123abcd") is None
+    config["icl_config"]["similarity_config"]["elasticsearch"] = place
+    use(config)
+    with pytest.raises(FlywheelError, match=rf"icl_config\.similarity_config\.elasticsearch: .*{said}"):
+        embedding.example_search("0123abcd")
+
+
 @pytest.fixture
 def platform(use: Any) -> Iterator[Platform]:
     """A platform that serves an embedding model."""

@@ -14,7 +14,7 @@ from flywheel_tasks.elasticsearch_client import connect
 from flywheel_tasks.log_server import ElasticsearchServer
 from include.flywheel.logs.elasticsearch import ElasticsearchLogs
 from include.flywheel.records import Window
-from tests.elasticsearch.server import ContainerServer, LocalServer, own_server
+from tests.elasticsearch.server import PASSWORD, ContainerServer, LocalServer, own_server
 from tests.flywheel.samples import CLIENT, DAY_ONE, WORKLOAD
 
 Server = LocalServer | ContainerServer
@@ -42,10 +42,16 @@ def own() -> Iterator[Server | None]:
     server = own_server()
     try:
         server.start()
-        os.environ["ELASTICSEARCH_URL"] = server.url
-        yield server
+        variables = {
+            "ELASTICSEARCH_URL": server.url,
+            "ELASTICSEARCH_USERNAME": server.user,
+            "ELASTICSEARCH_PASSWORD": PASSWORD,
+        }
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in variables.items():
+                environment.setenv(name, value)
+            yield server
     finally:
-        os.environ.pop("ELASTICSEARCH_URL", None)
         server.remove()
 
 

@@ -1,5 +1,7 @@
 """An Elasticsearch server for tests: Elastic's own distribution, run on loopback by an unprivileged user."""
 
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -9,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from base64 import b64encode
 from pathlib import Path
 
 from commands.ports import HOST, free_port
@@ -20,7 +23,6 @@ ARTIFACT = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSIO
 NOBODY = 65534
 #: On two busy cores the start takes up to two minutes.
 START_SECONDS = 300.0
-#: Who says nothing may do everything, as on a server without security; who gives a password is checked.
 SETTINGS = """\
 cluster.name: flywheel-tests
 discovery.type: single-node
@@ -35,8 +37,10 @@ cluster.info.update.interval: 30m
 xpack.security.enabled: true
 xpack.security.autoconfiguration.enabled: false
 xpack.security.http.ssl.enabled: false
-xpack.security.authc.anonymous: {{username: anonymous, roles: superuser}}
 """
+#: Users beside the one that may do everything, each with its privileges for the indices of tests.
+USERS = {"reader": ["read"], "searcher": ["manage", "write", "read"]}
+PASSWORD = "password-of-tests"
 
 
 class ServerError(Exception):
@@ -45,6 +49,8 @@ class ServerError(Exception):
 
 class LocalServer:
     """One node in a temporary folder, with a port that stays the same when it is started again."""
+
+    user = "tests"
 
     def __init__(self, distribution: Path):
         self.folder = Path(tempfile.mkdtemp(prefix="flywheel-elasticsearch-"))
@@ -59,6 +65,7 @@ class LocalServer:
         self.url = f"http://{HOST}:{port}"
         settings = SETTINGS.format(port=port, transport_port=free_port(), folder=self.folder)
         (self.home / "config" / "elasticsearch.yml").write_text(settings)
+        self._write_users()
         for folder in ("data", "tmp"):
             (self.folder / folder).mkdir()
         if os.getuid() == 0:
@@ -86,6 +93,26 @@ class LocalServer:
         self.kill()
         shutil.rmtree(self.folder)
 
+    def _write_users(self) -> None:
+        """Keep users in files: the artifact lacks what an index of them is made with."""
+        salt, cost = b"s" * 32, 10000
+        key = hashlib.pbkdf2_hmac("sha512", PASSWORD.encode(), salt, cost, 32)
+        hashed = f"{{PBKDF2}}{cost}${b64encode(salt).decode()}${b64encode(key).decode()}"
+        roles = {
+            name: {"indices": [{"names": ["flywheel-test-*"], "privileges": privileges}]}
+            for name, privileges in USERS.items()
+        }
+        # A line of JSON each is YAML, too.
+        lines = (f"{name}: {json.dumps(role)}\n" for name, role in roles.items())
+        (self.home / "config" / "roles.yml").write_text("".join(lines))
+        (self.home / "config" / "users").write_text(
+            "".join(f"{name}:{hashed}\n" for name in (self.user, *USERS))
+        )
+        members = {"superuser": self.user, **{name: name for name in USERS}}
+        (self.home / "config" / "users_roles").write_text(
+            "".join(f"{role}:{name}\n" for role, name in members.items())
+        )
+
     def _as_nobody(self) -> dict:
         java = os.environ.get("JAVA_HOME") or Path(shutil.which("java") or "java").resolve().parent.parent
         environment = {
@@ -100,7 +127,7 @@ class LocalServer:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not answers(self.url):
+        while not answers(self.url, self.user):
             if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
                 output = (self.folder / "output.log").read_text(errors="replace")
                 raise ServerError(f"Elasticsearch did not start:\n{output[-3000:]}")
@@ -109,6 +136,8 @@ class LocalServer:
 
 class ContainerServer:
     """The official image in a container of docker or podman."""
+
+    user = "elastic"
 
     def __init__(self, engine: str):
         self._engine = engine
@@ -121,8 +150,7 @@ class ContainerServer:
             "cluster.info.update.interval": "30m",
             "xpack.security.enabled": "true",
             "xpack.security.http.ssl.enabled": "false",
-            "xpack.security.authc.anonymous.username": "anonymous",
-            "xpack.security.authc.anonymous.roles": "superuser",
+            "ELASTIC_PASSWORD": PASSWORD,
         }
         variables = [part for name, value in settings.items() for part in ("--env", f"{name}={value}")]
         place = ["--publish", f"{HOST}:{port}:9200"]
@@ -132,7 +160,7 @@ class ContainerServer:
         """Start the container and wait until the server answers. Raises ServerError with the end of its log."""
         self._do("start", self._container)
         deadline = time.monotonic() + START_SECONDS
-        while not answers(self.url):
+        while not answers(self.url, self.user):
             if time.monotonic() > deadline:
                 raise ServerError(
                     f"Elasticsearch did not start:\n{self._do('logs', '--tail', '30', self._container)}"
@@ -154,10 +182,12 @@ class ContainerServer:
         return done.stdout.strip()
 
 
-def answers(url: str) -> bool:
+def answers(url: str, user: str) -> bool:
     """Say whether a server answers and has all that it keeps."""
+    health = urllib.request.Request(f"{url}/_cluster/health?wait_for_status=yellow&timeout=1s")
+    health.add_header("Authorization", f"Basic {b64encode(f'{user}:{PASSWORD}'.encode()).decode()}")
     try:
-        with urllib.request.urlopen(f"{url}/_cluster/health?wait_for_status=yellow&timeout=1s", timeout=10):
+        with urllib.request.urlopen(health, timeout=10):
             return True
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return False

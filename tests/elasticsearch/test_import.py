@@ -118,11 +118,17 @@ def test_what_cannot_work_says_why_before_anything_is_read(logs: Path, prefix: s
 
 
 def test_the_server_of_an_airflow_connection_is_used(logs: Path, prefix: str, tmp_path: Path) -> None:
-    connection = {"conn_type": "elasticsearch", "host": os.environ["ELASTICSEARCH_URL"]}
+    connection = {
+        "conn_type": "elasticsearch",
+        "host": os.environ["ELASTICSEARCH_URL"],
+        "login": os.environ.get("ELASTICSEARCH_USERNAME"),
+        "password": os.environ.get("ELASTICSEARCH_PASSWORD"),
+    }
     done = run_import(
         logs,
         prefix,
         ELASTICSEARCH_URL="",
+        ELASTICSEARCH_USERNAME="",
         AIRFLOW_CONN_ELASTICSEARCH_DEFAULT=orjson.dumps(connection).decode(),
         AIRFLOW_HOME=str(tmp_path / "airflow"),
     )

@@ -6,6 +6,7 @@ import pytest
 
 from include.flywheel.config import load_config, parse_config
 from include.flywheel.errors import ConfigError
+from include.flywheel.logs.place import IndexPlace
 
 CONFIGS = Path(__file__).parent / "configs"
 PROJECT = Path(__file__).parents[2]
@@ -91,6 +92,48 @@ def test_a_local_embedding_model_needs_its_gpus_alone() -> None:
     )
 
 
+def searched_by(place: str | None, **icl: Any) -> dict[str, Any]:
+    embedding = {"model_name": "e", "deployment_type": "local"}
+    similarity = {"embedding_nim_config": embedding, "elasticsearch": place}
+    icl = {"example_selection": "semantic_similarity", "similarity_config": similarity, **icl}
+    return {"nims": [ONE_NIM], "icl_config": icl}
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("elasticsearch:///examples", IndexPlace("", "examples")),
+        ("elasticsearch://my_server/a.b-c_1", IndexPlace("my_server", "a.b-c_1")),
+        (None, None),
+    ],
+)
+def test_examples_are_searched_in_process_unless_a_server_is_named(
+    place: str | None, expected: IndexPlace | None
+) -> None:
+    assert parse_config(searched_by(place), source="x").search_place == expected
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "examples",
+        "elasticsearch://connection",
+        "elasticsearch://connection/",
+        "elasticsearch:///Examples",
+        "elasticsearch:///-examples",
+        "elasticsearch:///examples*",
+        "elasticsearch:///a,b",
+        "elasticsearch://a:b@host/examples",
+        f"elasticsearch:///{'x' * 201}",
+        "",
+    ],
+)
+def test_what_is_no_beginning_of_names_of_indices_is_refused_with_what_to_write(place: str) -> None:
+    [problem] = problems(searched_by(place))
+    assert problem.startswith("icl_config.similarity_config.elasticsearch: ")
+    assert "must be elasticsearch://<Airflow connection>/<prefix>" in problem
+
+
 @pytest.mark.parametrize("name", ["config.yaml", "local.yaml"])
 def test_the_files_of_this_project_load(name: str) -> None:
     assert load_config(PROJECT / "config" / name).candidates
@@ -139,6 +182,10 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated() -> None:
         ({"icl_config": {"min_examples": 4}}, "more than max_examples"),
         ({"icl_config": {"max_examples": 21}}, "more than data_split_config.eval_size"),
         ({"icl_config": {"example_selection": "semantic_similarity"}}, "embedding_nim_config: is missing"),
+        (
+            {"icl_config": {"similarity_config": {"elasticsearch": "elasticsearch:///examples"}}},
+            "icl_config.similarity_config.elasticsearch: is set, but icl_config.example_selection is uniform_distribution",
+        ),
         ({"llm_judge_config": {"type": "remote", "model_id": "j"}}, "url: is missing"),
         ({"llm_judge_config": {"type": "local"}}, "model_name: is missing"),
         ({"evaluation_config": {"workload_type": "generic"}}, "llm_judge_config: is missing"),

@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 class LogServer(Protocol):
     """An Elasticsearch server, or cluster."""
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
-        """Send one request, again while that may help, and return the answer's text.
+    def ask(self, method: str, path: str, body: dict[str, Any] | list[bytes] | None = None) -> bytes:
+        """Send one request, again while that may help, and return the answer's text; a list is lines of JSON.
 
         Raises LogsRefusedError when the server refused it, LogsUnavailableError when no try was answered.
         """

@@ -36,6 +36,19 @@ def index_place(logs: str) -> IndexPlace | None:
     return IndexPlace(conn_id, index)
 
 
+def prefix_place(place: str) -> IndexPlace:
+    """Read `elasticsearch://<connection>/<prefix of indices to make>`. Raises ValueError saying what to write."""
+    conn_id, _, prefix = place.removeprefix(SCHEME).partition("/")
+    # What Elasticsearch takes as the beginning of a name, with room for what follows it.
+    is_prefix = re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,199}", prefix)
+    if not place.startswith(SCHEME) or not is_prefix or not re.fullmatch(r"[\w.-]*", conn_id):
+        raise ValueError(
+            f"must be {SCHEME}<Airflow connection>/<prefix>, or {SCHEME}/<prefix> for the server of {URL_VARIABLE}; the prefix is "
+            "the beginning of the names of indices, at most 200 of a-z, 0-9 and . _ -"
+        )
+    return IndexPlace(conn_id, prefix)
+
+
 def logs_of_environment(variables: Mapping[str, str]) -> str | None:
     """Return the place that the blueprint's variables name, or None without ELASTICSEARCH_URL."""
     if not variables.get(URL_VARIABLE):
