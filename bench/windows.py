@@ -67,14 +67,16 @@ class Workload:
 
 
 def _said(row: dict[str, Any]) -> str:
-    """Return everything that is said in a record of a log, an eval row or a training row: the same for all three."""
+    """Return everything that is said in a record of a log, an eval row or a training row: the same for all three.
+
+    Without tools, which the training rows of a generic workload do not show.
+    """
     messages = row["messages"] if "messages" in row else row["request"]["messages"]
     if "response" in row:
         messages = [*messages, row["response"]["choices"][0]["message"]]
     calls = [[_call(call) for call in message.get("tool_calls") or []] for message in messages]
     texts = [[message["role"], message.get("content") or ""] for message in messages]
-    tools = row.get("tools") or row.get("request", {}).get("tools")
-    return sha256(orjson.dumps([texts, calls, tools], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return sha256(orjson.dumps([texts, calls], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _call(call: dict[str, Any]) -> list[Any]:
