@@ -203,7 +203,7 @@ def kept_rows(exported: Path, folder: Path) -> Iterator[tuple[dict[str, Any], by
     for number, part in enumerate(exported_parts(exported)):
         if entry is None or entry["part"] != number:
             continue
-        for row, text in enumerate(read_lines(part / export.ROWS)):
+        for row, text in enumerate(read_lines(export.rows_file(part))):
             if row == entry["row"]:
                 yield entry, text
                 entry = next(entries, None)

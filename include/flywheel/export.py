@@ -27,7 +27,9 @@ from include.flywheel.usable import RecordReader
 if TYPE_CHECKING:
     from include.flywheel.privacy.redactor import Redactor
 
-ROWS = "rows.jsonl"
+ROWS = "rows.jsonl.zst"
+#: As the rows were called before they were packed; runs that began then go on with them.
+_PLAIN_ROWS = "rows.jsonl"
 FOUND = "found.jsonl"
 SIGNATURES = "signatures.bin"
 SUMMARY = "summary.json"
@@ -93,8 +95,8 @@ def export_part(
 ) -> ExportSummary:
     """Read the records of one of the consecutive parts that `join_parts` puts together: slices of the window, or spans of files.
 
-    Writes to `folder`, or of several parts to a folder below it: `rows.jsonl` (training rows: `{"messages": [..., answer],
-    "tools": [...]}`), `found.jsonl` (one line per row: ids, time, tools called, and what else its request and response
+    Writes to `folder`, or of several parts to a folder below it: `rows.jsonl.zst` (training rows: `{"messages": [...,
+    answer], "tools": [...]}`), `found.jsonl` (one line per row: ids, time, tools called, and what else its request and response
     held), `signatures.bin` (one MinHash signature per row, see `similarity`) and `summary.json`.
 
     Raises RecordError when a log cannot be read. Calling it again overwrites the files.
@@ -158,7 +160,7 @@ def join_parts(
         )
     current = {_part_folder(folder, number, len(parts)) for number in range(1, len(parts) + 1)}
     for stale in set(_part_folders(folder)) - current:
-        for name in (ROWS, FOUND, SIGNATURES, SUMMARY):
+        for name in (ROWS, _PLAIN_ROWS, FOUND, SIGNATURES, SUMMARY):
             (stale / name).unlink(missing_ok=True)
     set_aside: Counter[str] = Counter()
     examples: dict[str, list[str]] = {}
@@ -201,7 +203,13 @@ def _part_folders(folder: Path) -> list[Path]:
     if not folder.exists():
         return []
     places = [folder, *sorted(folder.glob("part-*-of-*"), key=lambda place: place.name)]
-    return [place for place in places if (place / ROWS).exists()]
+    return [place for place in places if rows_file(place).exists()]
+
+
+def rows_file(part: Path) -> Path:
+    """Return the file with a part's rows."""
+    packed = part / ROWS
+    return packed if packed.exists() else part / _PLAIN_ROWS
 
 
 def name_example(examples: dict[str, list[str]], reason: str, where: str) -> None:

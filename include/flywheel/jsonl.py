@@ -1,18 +1,25 @@
 """JSON lines and small JSON files, written so that a reader never sees half a file."""
 
 import hashlib
+import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 
 import orjson
+from backports import zstd
 
 from include.flywheel.errors import RecordError
 
 #: Big enough that a system call per 35 KB record does not show, small enough for many open files.
 BUFFER_BYTES = 1 << 20
+
+#: Files whose names end so are packed. Rows that repeat the same tools and instructions become a tenth or less, which is
+#: written sooner than it takes a disk to store the rest: zstd's level 1 packs them at 1.4 GB/s.
+PACKED = ".zst"
+_LEVEL = 1
 
 
 class LineWriter:
@@ -70,8 +77,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def line_writer(path: Path, *, hashed: bool = False) -> Iterator[LineWriter]:
-    """Write lines to a file that appears only when the block ends well."""
-    with replacing(path) as file:
+    """Write lines to a file, packed where its name says so, that appears only when the block ends well."""
+    with ExitStack() as stack:
+        file = stack.enter_context(replacing(path))
+        if path.name.endswith(PACKED):
+            file = cast(BinaryIO, stack.enter_context(zstd.ZstdFile(file, "wb", level=_LEVEL)))
         writer = LineWriter(file, hashed=hashed)
         yield writer
         writer.flush()
@@ -102,13 +112,16 @@ class MixedLines:
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file that an earlier stage wrote, without line breaks.
+    """Yield the lines of a file that an earlier stage wrote, unpacked and without line breaks.
 
     Raises RecordError when the file is not there.
     """
     try:
         with path.open("rb", buffering=BUFFER_BYTES) as file:
-            for line in file:
+            lines: BinaryIO = file
+            if path.name.endswith(PACKED):
+                lines = io.BufferedReader(cast(Any, zstd.ZstdFile(file)), BUFFER_BYTES)
+            for line in lines:
                 yield line.removesuffix(b"\n")
     except FileNotFoundError as error:
         raise RecordError(f"{path} is not there. Run the stage that writes it first") from error

@@ -40,5 +40,5 @@ def test_logs_at_a_url_are_exported_with_all_folders_below(scheme: str, tmp_path
         key="k",
     )
     assert whole_export(run)["exported"] == 2
-    rows = read_rows(tmp_path / "export/rows.jsonl")
+    rows = read_rows(tmp_path / "export/rows.jsonl.zst")
     assert [row["messages"][0]["content"] for row in rows] == ["a", "b"]

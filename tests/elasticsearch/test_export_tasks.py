@@ -58,7 +58,7 @@ def test_parts_are_exported_side_by_side_and_curated_in_their_order(
         parts = plan_export.function(run)
         assert len(parts) == number
         summaries.append(export_logs.function(run, [export_part.function(run, part) for part in parts]))
-        files = sorted((tmp_path / "run" / "export").rglob("rows.jsonl"))
+        files = sorted((tmp_path / "run" / "export").rglob("rows.jsonl.zst"))
         assert len(files) == number
         asked = [row["messages"][1]["content"] for file in files for row in read_rows(file)]
         assert asked == [record["request"]["messages"][1]["content"] for record in records[:48]]

@@ -90,7 +90,7 @@ def test_a_server_that_dies_fails_the_export_and_the_retry_has_all_of_the_window
     assert list(tmp_path.iterdir()) == []
     own.start()
     assert export_logs(ElasticsearchLogs(server, name, page_size=100), **export).exported == 1000
-    asked = [row["messages"][0]["content"] for row in read_rows(tmp_path / "rows.jsonl")]
+    asked = [row["messages"][0]["content"] for row in read_rows(tmp_path / "rows.jsonl.zst")]
     assert asked == [record["request"]["messages"][0]["content"] for record in records]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from include.flywheel.config import FlywheelConfig, parse_config
+from include.flywheel.jsonl import read_lines
 
 CLIENT, WORKLOAD = "acme", "support"
 DAY_ONE = 1759276800  # 2025-10-01T00:00:00Z
@@ -85,7 +86,7 @@ def write_logs(path: Path, records: list[Any]) -> Path:
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Read a JSON lines file."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in read_lines(path)]
 
 
 def config(**split: Any) -> FlywheelConfig:

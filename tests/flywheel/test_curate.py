@@ -150,7 +150,7 @@ def test_arguments_become_objects_in_answers_and_in_the_history(tmp_path: Path, 
     as_object = record("d", USER, called("f", {"a": 1}), tools=TOOLS)
     empty = record("e", USER, called("f", ""), tools=TOOLS)
     curated([tool_record("c", 1), as_object, empty])
-    rows = read_rows(tmp_path / "exported/rows.jsonl")
+    rows = read_rows(tmp_path / "exported/rows.jsonl.zst")
     calls = [row["messages"][-1]["tool_calls"][0]["function"] for row in rows]
     assert [call["arguments"] for call in calls] == [{"order": "c", "turn": 1}, {"a": 1}, {}]
     assert rows[0]["messages"][2]["tool_calls"][0]["function"]["arguments"] == {"step": 0}
@@ -161,7 +161,7 @@ def test_arguments_stay_text_when_the_configuration_says_so(tmp_path: Path, cura
         [tool_record("c", 1), record("d", USER, called("f", {"a": 1}), tools=TOOLS)],
         parse_function_arguments=False,
     )
-    rows = read_rows(tmp_path / "exported/rows.jsonl")
+    rows = read_rows(tmp_path / "exported/rows.jsonl.zst")
     texts = [row["messages"][-1]["tool_calls"][0]["function"]["arguments"] for row in rows]
     assert [json.loads(text) for text in texts] == [{"order": "c", "turn": 1}, {"a": 1}]
 
@@ -188,7 +188,7 @@ def test_multi_part_content_is_read_as_its_text(tmp_path: Path, curated: Curate)
     parts = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
     messages = [{"role": "user", "content": parts}]
     curated([record("c", messages, {"role": "assistant", "content": [{"type": "text", "text": "three"}]})])
-    row = read_rows(tmp_path / "exported/rows.jsonl")[0]
+    row = read_rows(tmp_path / "exported/rows.jsonl.zst")[0]
     assert row["messages"] == [*messages, {"role": "assistant", "content": "three"}]
     assert text_of([parts[0], {"type": "image_url", "image_url": {}}, parts[1]]) == "one\ntwo"
     assert text_of(None) == ""
@@ -210,7 +210,7 @@ def test_a_limit_below_every_conversation_says_what_to_do(curated: Curate) -> No
 
 def test_numbers_of_64_bits_are_kept_as_they_are(tmp_path: Path, curated: Curate) -> None:
     curated([record("b", USER, called("f", {"a": 2**64 - 1, "b": -(2**63), "c": 1e18}), tools=TOOLS)])
-    call = read_rows(tmp_path / "exported/rows.jsonl")[0]["messages"][-1]["tool_calls"][0]
+    call = read_rows(tmp_path / "exported/rows.jsonl.zst")[0]["messages"][-1]["tool_calls"][0]
     assert call["function"]["arguments"] == {"a": 2**64 - 1, "b": -(2**63), "c": 1e18}
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from include.flywheel.config import parse_config
+from include.flywheel.curate import kept_rows
 from include.flywheel.datasets import build_datasets
 from include.flywheel.errors import NotEnoughRecordsError, RecordError
 from include.flywheel.icl_files import add_examples, icl_file
+from include.flywheel.jsonl import read_lines
 from include.flywheel.manifest import SplitSummary
 from include.flywheel.training_rows import TrainingRows
 from tests.flywheel.conftest import Build, Curate, build_all
@@ -234,3 +236,17 @@ def test_the_index_of_training_rows_is_not_uploaded(tmp_path: Path, built: Build
     summary = built(tool_log())
     assert (tmp_path / "dataset/training_index.jsonl").exists()
     assert all(path.split("/")[0] in ("training", "validation", "testing") for path in summary.files)
+
+
+def test_an_export_from_before_its_rows_were_packed_is_built_and_a_later_one_takes_its_place(
+    tmp_path: Path, curated: Curate, built: Build
+) -> None:
+    now = built(tool_log())
+    packed = tmp_path / "exported/rows.jsonl.zst"
+    plain = packed.with_suffix("")
+    plain.write_bytes(b"".join(line + b"\n" for line in read_lines(packed)))
+    packed.unlink()
+    before = build_all(tmp_path, "again", config(), "tool_calling")
+    assert before.files == now.files
+    curated(tool_log(conversations=30))
+    assert len(list(kept_rows(tmp_path / "exported", tmp_path / "curated"))) == 120

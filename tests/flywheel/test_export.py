@@ -20,7 +20,9 @@ def test_only_the_workload_in_the_window_is_exported(tmp_path: Path, export: Exp
     other = {**text_record("o", "q", "a"), "workload_id": "other"}
     summary = export([*days, other], parse_window("2025-10-02", "2025-10-03"))
     assert summary.exported == 1
-    assert [row["messages"][-1]["content"] for row in read_rows(tmp_path / "exported/rows.jsonl")] == ["a1"]
+    assert [row["messages"][-1]["content"] for row in read_rows(tmp_path / "exported/rows.jsonl.zst")] == [
+        "a1"
+    ]
     assert (summary.start, summary.end) == ("2025-10-02T00:00:00+00:00", "2025-10-03T00:00:00+00:00")
 
 
@@ -110,7 +112,7 @@ def test_logs_without_a_single_record_say_what_is_expected(export: Export) -> No
 
 def test_a_failed_export_leaves_the_earlier_files_alone(tmp_path: Path, export: Export) -> None:
     export([text_record("c", "q", "a")])
-    before = (tmp_path / "exported/rows.jsonl").read_bytes()
+    before = (tmp_path / "exported/rows.jsonl.zst").read_bytes()
     damaged = gzip.compress((tmp_path / "logs.jsonl").read_bytes() * 100)[:-20]
     (tmp_path / "damaged.jsonl.gz").write_bytes(damaged)
     with pytest.raises(RecordError, match="is damaged"):
@@ -121,7 +123,7 @@ def test_a_failed_export_leaves_the_earlier_files_alone(tmp_path: Path, export: 
             window=Window(),
             folder=tmp_path / "exported",
         )
-    assert (tmp_path / "exported/rows.jsonl").read_bytes() == before
+    assert (tmp_path / "exported/rows.jsonl.zst").read_bytes() == before
     assert [p.name for p in (tmp_path / "exported").iterdir() if p.name.endswith(".part")] == []
 
 

@@ -139,7 +139,7 @@ def test_parts_together_are_the_export_of_the_whole_whatever_the_order_of_its_ti
     assert one == several
     places = sorted((tmp_path / "several").glob("part-*"))
     assert len(places) == 4
-    for file in ("rows.jsonl", "found.jsonl"):
+    for file in ("rows.jsonl.zst", "found.jsonl"):
         assert [line for place in places for line in read_lines(place / file)] == list(
             read_lines(tmp_path / "one" / file)
         )
