@@ -26,7 +26,7 @@ _RULE = " Answer in the caller's language, give amounts with two decimals, and n
 
 #: A log and what the three stages write of it: at most this many times the log's size are on disk at once; and without
 #: the log, which then comes through a pipe.
-COPIES, COPIES_OF_STREAMED = 4, 2.2
+COPIES, COPIES_OF_STREAMED = 2.6, 1.6
 #: Left free for everything else on the disk, in bytes.
 _SPARE = 5e9
 
