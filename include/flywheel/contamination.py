@@ -26,7 +26,7 @@ class ContaminationCheck(BaseModel):
 
 
 class Trained(NamedTuple):
-    """What is trained on: hashes of conversations and of prompts (uint64).
+    """What is trained on: hashes of conversations (uint64) and of prompts (`prompt_keys`, shape (records, 2)).
 
     `told` is what the conversations of the window say, `positions` where those trained on are among them.
     """
@@ -51,7 +51,7 @@ def check_contamination(
         near = int(near_any(trained.told, told, threshold)[trained.positions].sum())
     check = ContaminationCheck(
         train_conversations=len(trained.conversations),
-        train_prompts=len(np.unique(trained.prompts)),
+        train_prompts=len(np.unique(trained.prompts[:, 0])),
         eval_conversations=len(np.unique(evaluated.conversations)),
         eval_prompts=len(np.unique(evaluated.prompts)),
         shared_conversations=len(np.intersect1d(trained.conversations, evaluated.conversations)),

@@ -30,8 +30,16 @@ def rows_by_set(eval_file: Path, limit: int) -> dict[str, int]:
     return dict(counts)
 
 
+def said_in(entry: Mapping[str, Any]) -> str:
+    """Return the hash, 16 hex digits, of a prompt's messages, given the index entry of its record.
+
+    Entries of an export from before they had one have only that of the whole prompt, tools included.
+    """
+    return str(entry.get("said", entry["prompt"]))
+
+
 class EvalSide:
-    """The records of the eval side: for each conversation the tools they call and their prompts (16 hex digits)."""
+    """The records of the eval side: for each conversation the tools they call, and what is said in their prompts (`said_in`)."""
 
     def __init__(self, entries: Iterable[Mapping[str, Any]], conversations: Mapping[str, int]) -> None:
         """Look through index entries; `conversations` are those of the eval side, by name, with their positions."""
@@ -41,7 +49,7 @@ class EvalSide:
             position = conversations.get(entry["conversation"])
             if position is not None:
                 self.tools[position].update(entry["tools"][:1])
-                self.prompts[position].append(entry["prompt"])
+                self.prompts[position].append(said_in(entry))
 
 
 def choose_eval_set(

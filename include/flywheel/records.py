@@ -12,6 +12,9 @@ TIME_UNITS = (1, 10**3, 10**6, 10**9)
 #: A string of this many digits is a date, 20251001, and not a second of the year 1970.
 _DATE_DIGITS = 8
 
+#: Of a hash, what stands for the data: different data never have the same by chance.
+ID_BYTES = 16
+
 
 @dataclass(frozen=True)
 class Window:
@@ -101,4 +104,4 @@ def iso(seconds: float) -> str:
 
 def digest(data: bytes) -> bytes:
     """Return 16 bytes that stand for the data: the same in every process and on every day."""
-    return hashlib.sha256(data).digest()[:16]
+    return hashlib.sha256(data).digest()[:ID_BYTES]

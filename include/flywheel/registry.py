@@ -22,9 +22,13 @@ _GOLDEN = "golden"
 
 
 class _EvalSetFile(BaseModel):
-    """One run's eval set: hashes of its conversations and prompts in 16 hex digits, signatures as base64 of uint32."""
+    """One run's eval set: hashes of its conversations and prompts in 16 hex digits, signatures as base64 of uint32.
 
-    format_version: Literal[1] = 1
+    In format 1 prompts are hashed with the tools that were offered, from 2 on the messages alone: some candidates are shown no
+    tools. Who compares has both.
+    """
+
+    format_version: Literal[1, 2] = 2
     conversations: list[str]
     prompts: list[str]
     signatures: str
@@ -127,7 +131,7 @@ def _read_eval_set(path: Path) -> EvalSet:
         conversations, prompts = _keys(file.conversations), _keys(file.prompts)
     except ValueError as error:
         raise RecordError(
-            f"{path} is no eval set of format 1, and what a run has evaluated must never be trained on. Restore the "
+            f"{path} is no eval set of format 1 or 2, and what a run has evaluated must never be trained on. Restore the "
             "file; remove it only if its run no longer matters"
         ) from error
     return EvalSet(conversations, prompts, signatures.astype(np.uint32))

@@ -8,7 +8,7 @@ import numpy as np
 
 from include.flywheel import curate as curation
 from include.flywheel.config_sections import DataSplitConfig
-from include.flywheel.evalset import EvalSide, choose_eval_set
+from include.flywheel.evalset import EvalSide, choose_eval_set, said_in
 from include.flywheel.near import Told, near_any
 from include.flywheel.registry import EvalSet, joined
 from include.flywheel.split import Split, split_conversations
@@ -67,13 +67,18 @@ class Sides:
     def of(self, entry: Mapping[str, Any]) -> str:
         """Return the side of a record, given by its index entry, or the reason why it is set aside."""
         verdict = self._verdicts[self._positions[entry["conversation"]]]
-        if verdict in ("train", "validation") and int(entry["prompt"], 16) in self._prompts:
+        if verdict in ("train", "validation") and not self._prompts.isdisjoint(prompt_keys(entry)):
             return "prompt_in_eval"
         return verdict
 
     def positions(self, keys: np.ndarray) -> np.ndarray:
         """Return where conversations of this window are among the kept ones."""
         return np.searchsorted(self._keys, keys)
+
+
+def prompt_keys(entry: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the hashes of a prompt by which eval sets may know it: of its messages, and, in those of before, of tools as well."""
+    return int(said_in(entry), 16), int(entry["prompt"], 16)
 
 
 def _newest(curated: Path, names: Mapping[str, int]) -> np.ndarray:

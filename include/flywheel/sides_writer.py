@@ -1,5 +1,6 @@
 """The files of the three sides: training rows as they are, eval rows put together again."""
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from include.flywheel.export import name_example
 from include.flywheel.golden import GoldenSet
 from include.flywheel.jsonl import LineWriter, MixedLines, line_writer
 from include.flywheel.manifest import FileSummary
-from include.flywheel.sides import Sides
+from include.flywheel.sides import Sides, prompt_keys
 from include.flywheel.split import Side
 
 #: The folders are those that the Customizer reads.
@@ -39,7 +40,7 @@ class SidesWriter:
         self._folder, self._sides, self._origin = folder, sides, origin
         self._with_tools = with_tools
         self._on: dict[str, set[str]] = {side: set() for side in FILES}
-        self._prompts = bytearray()
+        self._prompts = array("Q")
         self.counts: Counter[str] = Counter()
         self.examples: dict[str, list[str]] = {}
 
@@ -66,7 +67,7 @@ class SidesWriter:
                     mixed.add(entry["id"], self._eval_line(entry, row, golden))
                 elif side in ("train", "validation"):
                     self._on[side].add(entry["conversation"])
-                    self._prompts += bytes.fromhex(entry["prompt"])
+                    self._prompts.extend(prompt_keys(entry))
                     cut = entry["tools_at"] and not self._with_tools
                     line = row[: entry["tools_at"]] + b"}" if cut else row
                     if side == "train":
@@ -91,7 +92,7 @@ class SidesWriter:
         keys = np.array(
             sorted(int(name, 16) for name in self._on["train"] | self._on["validation"]), dtype=np.uint64
         )
-        prompts = np.frombuffer(bytes(self._prompts), dtype=">u8").astype(np.uint64)
+        prompts = np.array(self._prompts, dtype=np.uint64).reshape(-1, 2)
         return Trained(keys, prompts, self._sides.told, self._sides.positions(keys))
 
     def _eval_line(self, entry: Mapping[str, Any], row: bytes, golden: GoldenSet | None) -> bytes:

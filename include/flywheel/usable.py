@@ -1,5 +1,6 @@
 """One logged record: usable, and then what is kept of it, or the reason why it is not."""
 
+import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +19,7 @@ from include.flywheel.chat import (
 )
 from include.flywheel.conversations import given_key, origin_of
 from include.flywheel.privacy.metadata import nameless, request_parameters, response_facts
-from include.flywheel.records import digest, epoch_seconds
+from include.flywheel.records import ID_BYTES, digest, epoch_seconds
 from include.flywheel.shapes import plain_request, plain_response
 from include.flywheel.tokens import estimate_tokens
 
@@ -78,11 +79,16 @@ class RecordReader:
             conversation = nameless(conversation) if conversation is not None else None
         row, tools_at = _joined(prompt, answered, tools)
         choice = _written(request["tool_choice"]) if "tool_choice" in request else b""
-        prompt_id = digest(b"\n".join((prompt, tools_digest, choice)))
+        said = hashlib.sha256(prompt)
+        whole = said.copy()
+        whole.update(b"\n".join((b"", tools_digest, choice)))
+        prompt_id = whole.digest()[:ID_BYTES]
         entry = {
             # What the model was shown and what it answered: equal ids are duplicates, in every run.
             "id": digest(prompt_id + answered).hex(),
             "prompt": prompt_id[:8].hex(),
+            # The messages alone, as who is shown no tools sees them.
+            "said": said.digest()[:8].hex(),
             # The order of arguments says nothing: answers that differ only there are the same.
             "answer": digest(orjson.dumps(learned, option=orjson.OPT_SORT_KEYS))[:8].hex(),
             "timestamp": int(timestamp) if timestamp.is_integer() else timestamp,

@@ -11,7 +11,7 @@ from include.flywheel.errors import NotEnoughRecordsError, RecordError
 from include.flywheel.near import Told
 from include.flywheel.registry import EvalSet
 from tests.flywheel.conftest import Build, Curate
-from tests.flywheel.samples import read_rows, text_record, tool_record
+from tests.flywheel.samples import TOOLS, read_rows, text_record, tool_record
 from tests.flywheel.test_similarity import changed, text
 
 
@@ -93,7 +93,7 @@ def test_a_damaged_golden_set_is_not_replaced_silently(tmp_path: Path, built: Bu
 
 
 @pytest.mark.parametrize(
-    "content", ["{", '{"format_version": 2}', '{"conversations": ["xyz"], "prompts": [], "signatures": ""}']
+    "content", ["{", '{"format_version": 3}', '{"conversations": ["xyz"], "prompts": [], "signatures": ""}']
 )
 def test_an_eval_set_that_cannot_be_read_stops_the_run(tmp_path: Path, built: Build, content: str) -> None:
     built(log(range(60)), run="one", eval_size=24)
@@ -102,15 +102,51 @@ def test_an_eval_set_that_cannot_be_read_stops_the_run(tmp_path: Path, built: Bu
         built(log(range(60)), run="two", eval_size=24)
 
 
-def test_a_prompt_that_is_evaluated_is_not_trained_on(tmp_path: Path, built: Build) -> None:
-    records = [text_record(f"c{i}", f"question {i % 40}", f"answer {i}") for i in range(80)]
+@pytest.mark.parametrize("tools", [1, 2])
+def test_a_prompt_that_is_evaluated_is_not_trained_on_whatever_tools_were_offered(
+    tmp_path: Path, built: Build, tools: int
+) -> None:
+    # Text answers: no candidate is shown the tools, so the messages are all that there is.
+    records = [
+        text_record(f"c{i}", f"question {i % 40}", f"answer {i}", tools=TOOLS[: 1 + i // 40 % tools])
+        for i in range(80)
+    ]
     summary = built(records, near_duplicate_similarity=None)
     assert summary.set_aside["prompt_in_eval"] > 0
-    evaluated = {
-        row["request"]["messages"][0]["content"] for row in read_rows(tmp_path / "dataset/testing/eval.jsonl")
+    assert not trained_questions(tmp_path) & evaluated_questions(tmp_path)
+
+
+def test_prompts_of_an_eval_set_from_before_are_known_by_messages_and_tools(
+    tmp_path: Path, built: Build
+) -> None:
+    records = [text_record(f"c{i}", f"question {i}", f"answer {i}", tools=TOOLS) for i in range(60)]
+    built(records, run="one", near_duplicate_similarity=None)
+    before = evaluated_questions(tmp_path)
+    index = {row["said"]: row["prompt"] for row in read_rows(tmp_path / "curated/index.jsonl")}
+    path = tmp_path / "history/eval-sets/one.json"
+    written = json.loads(path.read_text())
+    assert written["format_version"] == 2
+    old = {
+        "format_version": 1,
+        "conversations": [],
+        "signatures": "",
+        "prompts": [index[p] for p in written["prompts"]],
     }
-    trained = {row["messages"][0]["content"] for row in read_rows(tmp_path / "dataset/training/train.jsonl")}
-    assert not trained & evaluated
+    path.write_text(json.dumps(old))
+    built(records, run="two", near_duplicate_similarity=None, random_seed=5, golden=False)
+    assert before - evaluated_questions(tmp_path)
+    assert not trained_questions(tmp_path) & before
+
+
+def evaluated_questions(folder: Path) -> set[str]:
+    rows = read_rows(folder / "dataset/testing/eval.jsonl")
+    return {row["request"]["messages"][0]["content"] for row in rows}
+
+
+def trained_questions(folder: Path) -> set[str]:
+    files = ("training/train", "validation/validation")
+    rows = [row for file in files for row in read_rows(folder / f"dataset/{file}.jsonl")]
+    return {row["messages"][0]["content"] for row in rows}
 
 
 def test_what_is_nearly_evaluated_is_not_trained_on(tmp_path: Path, built: Build) -> None:
@@ -168,7 +204,7 @@ def test_contamination_fails_the_run() -> None:
     told = Told.of(np.random.default_rng(0).integers(0, 2**32, (50, 64), dtype=np.uint32))
     trained = Trained(
         np.arange(40, dtype=np.uint64),
-        np.arange(100, 140, dtype=np.uint64),
+        np.arange(100, 180, dtype=np.uint64).reshape(40, 2),
         told.part(slice(42)),
         np.arange(40),
     )
@@ -178,15 +214,15 @@ def test_contamination_fails_the_run() -> None:
         that = told.part(slice(says, says + 1))
         return check_contamination(trained, EvalSet(*keys, that.signatures), that, 0.85)
 
-    assert check(50, 150, 41).near_conversations == 0
+    assert check(50, 250, 41).near_conversations == 0
     with pytest.raises(RecordError, match=r"shares 1 conversation\(s\) and 0 prompt"):
-        check(5, 150, 41)
+        check(5, 250, 41)
     with pytest.raises(RecordError, match=r"shares 0 conversation\(s\) and 1 prompt"):
         check(50, 105, 41)
     with pytest.raises(RecordError, match="1 of its conversations say nearly the same"):
-        check(50, 150, 5)
+        check(50, 250, 5)
     # The window has it, but it is not trained on.
-    assert check(50, 150, 40).near_conversations == 0
+    assert check(50, 250, 40).near_conversations == 0
 
 
 def test_when_nothing_is_left_to_train_on_the_numbers_are_said(tmp_path: Path, built: Build) -> None:
