@@ -1,5 +1,6 @@
 """The eval sets of a run: which conversations make up its own, and which records are in which set."""
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -39,17 +40,41 @@ def said_in(entry: Mapping[str, Any]) -> str:
 
 
 class EvalSide:
-    """The records of the eval side: for each conversation the tools they call, and what is said in their prompts (`said_in`)."""
+    """The records of the eval side that can be evaluated: for each conversation the tools they call and their prompts.
 
-    def __init__(self, entries: Iterable[Mapping[str, Any]], conversations: Mapping[str, int]) -> None:
-        """Look through index entries; `conversations` are those of the eval side, by name, with their positions."""
-        self.tools: dict[int, Counter[str]] = {position: Counter() for position in conversations.values()}
-        self.prompts: dict[int, list[str]] = {position: [] for position in conversations.values()}
+    Prompts are hashes of their messages (`said_in`). What a conversation of the other side goes on from, a greeting for example,
+    is `shared`: there its answer is part of what is trained on. `sizes` counts, by position, the records that are not.
+    """
+
+    def __init__(
+        self,
+        entries: Iterable[Mapping[str, Any]],
+        positions: Mapping[str, int],
+        sizes: np.ndarray,
+        side: np.ndarray,
+    ) -> None:
+        """Look through index entries; `positions` and `sizes` are of all kept conversations, `side` those of the eval side."""
+        on_side = np.isin(np.arange(len(sizes)), side)
+        others = array("Q")
+        records: list[tuple[int, list[str]]] = []
+        said = array("Q")
         for entry in entries:
-            position = conversations.get(entry["conversation"])
-            if position is not None:
-                self.tools[position].update(entry["tools"][:1])
-                self.prompts[position].append(said_in(entry))
+            position = positions[entry["conversation"]]
+            if on_side[position]:
+                records.append((position, entry["tools"][:1]))
+                said.append(int(said_in(entry), 16))
+            elif sizes[position] > 1:
+                others.append(int(said_in(entry), 16))
+        shared = np.isin(np.array(said), np.array(others))
+        self.shared = set(np.array(said)[shared].tolist())
+        self.tools: dict[int, Counter[str]] = {position: Counter() for position in side.tolist()}
+        self.prompts: dict[int, list[int]] = {position: [] for position in side.tolist()}
+        self.sizes = np.zeros_like(sizes)
+        for (position, tools), prompt in zip(records, said, strict=True):
+            if prompt not in self.shared:
+                self.tools[position].update(tools)
+                self.prompts[position].append(prompt)
+                self.sizes[position] += 1
 
 
 def choose_eval_set(

@@ -32,9 +32,9 @@ REASONS = {
     "not_a_text_answer": "the answer is a tool call in a workload of texts",
     "near_duplicate": "its conversation says nearly the same as an earlier one (data_split_config.near_duplicate_similarity)",
     "over_limit": "data_split_config.limit is reached; whole conversations are left out",
-    "held_out": "its conversation is on the side of the evaluation, whose set is full",
+    "held_out": "it is on the side of the evaluation, whose set is full, or other conversations go on from its prompt",
     "evaluated_before": "an earlier run evaluated its conversation, so it is never trained on",
-    "prompt_in_eval": "its prompt is also in an eval set",
+    "prompt_in_eval": "a prompt of its conversation is also in an eval set",
     "near_eval": "its conversation says nearly the same as one in an eval set",
 }
 

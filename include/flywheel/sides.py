@@ -1,6 +1,6 @@
 """The split of a curated window, with what earlier runs evaluated taken into account."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from include.flywheel import curate as curation
 from include.flywheel.config_sections import DataSplitConfig
+from include.flywheel.errors import NotEnoughRecordsError
 from include.flywheel.evalset import EvalSide, choose_eval_set, said_in
 from include.flywheel.near import Told, near_any
 from include.flywheel.registry import EvalSet, joined
@@ -20,43 +21,57 @@ class Sides:
     def __init__(self, curated: Path, settings: DataSplitConfig, earlier: EvalSet) -> None:
         """Split the conversations of a curated folder; `earlier` is what other runs evaluated.
 
-        Raises NotEnoughRecordsError, see `split_conversations`.
+        Raises NotEnoughRecordsError, see `split_conversations`, and when nothing can be evaluated.
         """
         kept = curation.kept_conversations(curated)
         names = {f"{key:016x}": position for position, key in enumerate(kept.keys.tolist())}
         newest = _newest(curated, names) if settings.order == "time" else None
         split = split_conversations(kept.keys, kept.sizes, settings, newest=newest)
-        keys = list(names)
-        eval_side = EvalSide(
-            curation.index_entries(curated),
-            {keys[position]: position for position in split.eval_side.tolist()},
-        )
-        chosen = choose_eval_set(split.eval_side, kept.sizes, eval_side.tools, settings.eval_size)
+        eval_side = EvalSide(curation.index_entries(curated), names, kept.sizes, split.eval_side)
+        order = split.eval_side[eval_side.sizes[split.eval_side] > 0]
+        chosen = choose_eval_set(order, eval_side.sizes, eval_side.tools, settings.eval_size)
+        if not len(chosen):
+            raise NotEnoughRecordsError(
+                f"none of {int(kept.sizes[split.eval_side].sum())} records on the side of the evaluation can be evaluated: other "
+                "conversations go on from the same prompts, so their answers are trained on. Widen the window"
+            )
         prompts = sorted({prompt for position in chosen.tolist() for prompt in eval_side.prompts[position]})
         #: What this run evaluates.
         self.evaluated = EvalSet(
-            kept.keys[chosen],
-            np.array([int(p, 16) for p in prompts], dtype=np.uint64),
-            kept.signatures[chosen],
+            kept.keys[chosen], np.array(prompts, dtype=np.uint64), kept.signatures[chosen]
         )
+        self._shared = eval_side.shared
         self._keys = kept.keys
         self._positions = names
         all_evaluated = joined([self.evaluated, earlier])
-        self._prompts = set(all_evaluated.prompts.tolist())
         told = Told.of(np.concatenate([kept.signatures, all_evaluated.signatures]))
         #: What the kept conversations say, in the order of their keys.
         self.told = told.part(slice(len(kept.keys)))
         #: What all eval sets ever used say.
         self.told_evaluated = told.part(slice(len(kept.keys), None))
-        self._verdicts = self._judge(split, chosen, earlier, settings.near_duplicate_similarity)
+        asked = self._asked(curation.index_entries(curated), set(all_evaluated.prompts.tolist()))
+        self._verdicts = self._judge(split, chosen, earlier, asked, settings.near_duplicate_similarity)
+
+    def _asked(self, entries: Iterable[Mapping[str, Any]], prompts: Collection[int]) -> np.ndarray:
+        """Return, as a mask, which conversations have a prompt that is or was evaluated.
+
+        All of such a conversation tells: its later turns have the answer in their prompts, which trainers may learn, too.
+        """
+        asked = np.zeros(len(self._keys), dtype=bool)
+        for entry in entries:
+            said, whole = prompt_keys(entry)
+            if said in prompts or whole in prompts:
+                asked[self._positions[entry["conversation"]]] = True
+        return asked
 
     def _judge(
-        self, split: Split, chosen: np.ndarray, earlier: EvalSet, threshold: float | None
+        self, split: Split, chosen: np.ndarray, earlier: EvalSet, asked: np.ndarray, threshold: float | None
     ) -> list[str]:
         """Return for each conversation its side or its reason."""
         keys = self._keys
         verdicts = np.full(len(keys), "train", dtype=object)
         verdicts[split.validation] = "validation"
+        verdicts[asked] = "prompt_in_eval"
         if threshold is not None:
             verdicts[near_any(self.told, self.told_evaluated, threshold)] = "near_eval"
         verdicts[np.isin(keys, earlier.conversations)] = "evaluated_before"
@@ -67,8 +82,8 @@ class Sides:
     def of(self, entry: Mapping[str, Any]) -> str:
         """Return the side of a record, given by its index entry, or the reason why it is set aside."""
         verdict = self._verdicts[self._positions[entry["conversation"]]]
-        if verdict in ("train", "validation") and not self._prompts.isdisjoint(prompt_keys(entry)):
-            return "prompt_in_eval"
+        if verdict == "eval" and self._shared and int(said_in(entry), 16) in self._shared:
+            return "held_out"
         return verdict
 
     def positions(self, keys: np.ndarray) -> np.ndarray:

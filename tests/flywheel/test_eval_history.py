@@ -11,7 +11,7 @@ from include.flywheel.errors import NotEnoughRecordsError, RecordError
 from include.flywheel.near import Told
 from include.flywheel.registry import EvalSet
 from tests.flywheel.conftest import Build, Curate
-from tests.flywheel.samples import TOOLS, read_rows, text_record, tool_record
+from tests.flywheel.samples import TOOLS, read_rows, record, text_record, tool_record
 from tests.flywheel.test_similarity import changed, text
 
 
@@ -136,6 +136,60 @@ def test_prompts_of_an_eval_set_from_before_are_known_by_messages_and_tools(
     built(records, run="two", near_duplicate_similarity=None, random_seed=5, golden=False)
     assert before - evaluated_questions(tmp_path)
     assert not trained_questions(tmp_path) & before
+
+
+def chat(conversation: str, *said: str) -> list[dict[str, Any]]:
+    """Return the records of a conversation: a user's words and the answer to them, turn by turn."""
+    messages: list[dict[str, Any]] = []
+    records = []
+    for words in said:
+        answer = {"role": "assistant", "content": f"Answer to {words}"}
+        messages = [*messages, {"role": "user", "content": words}]
+        records.append(record(conversation, messages, answer))
+        messages = [*messages, dict(answer)]
+    return records
+
+
+def test_a_greeting_that_other_conversations_go_on_from_is_not_evaluated_and_costs_no_training(
+    tmp_path: Path, built: Build
+) -> None:
+    records = [
+        r
+        for i in range(60)
+        for r in chat(f"c{i}", "Hi", f"My order {i} is late", f"It was a lamp, number {i}")
+    ]
+    summary = built(records, near_duplicate_similarity=None, eval_size=12)
+    evaluated = [row["request"]["messages"] for row in read_rows(tmp_path / "dataset/testing/eval.jsonl")]
+    assert {len(messages) for messages in evaluated} == {3, 5}
+    assert len(evaluated) == summary.eval == 12
+    assert "prompt_in_eval" not in summary.set_aside
+    assert summary.train + summary.validation > 100
+
+
+def test_a_conversation_that_goes_on_from_an_evaluated_prompt_is_not_trained_on(
+    tmp_path: Path, built: Build
+) -> None:
+    built(
+        [r for i in range(60) for r in chat(f"c{i}", f"My order {i} is late")],
+        run="one",
+        near_duplicate_similarity=None,
+    )
+    before = evaluated_questions(tmp_path)
+    later = [
+        r for i in range(60) for r in chat(f"d{i}", f"My order {i} is late", f"It was a lamp, number {i}")
+    ]
+    summary = built(later, run="two", near_duplicate_similarity=None, golden=False, random_seed=7)
+    assert summary.set_aside["prompt_in_eval"] == 2 * len(before - evaluated_questions(tmp_path)) > 0
+    assert not trained_questions(tmp_path) & before
+
+
+def test_an_eval_side_of_which_nothing_can_be_evaluated_is_an_error(built: Build) -> None:
+    records = [r for i in range(60) for r in chat(f"c{i}", "Hi", "Where is it?")]
+    for number, each in enumerate(records):
+        # With the same answers they would be duplicates.
+        each["response"]["choices"][0]["message"]["content"] += f" {number}"
+    with pytest.raises(NotEnoughRecordsError, match="go on from the same prompts"):
+        built(records, near_duplicate_similarity=None)
 
 
 def evaluated_questions(folder: Path) -> set[str]:
