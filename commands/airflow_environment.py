@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -62,6 +63,8 @@ def airflow_environment(
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.25,
         "LOGGING__LOGGING_LEVEL": config.logging_config.level,
         "OPERATORS__DEFAULT_DEFERRABLE": True,
+        # As old as the database, which knows the runs: tells nothing of the key that it is made from.
+        "NEMO__INSTALLATION": hashlib.sha256(secrets["fernet_key"].encode()).hexdigest()[:12],
         "USAGE_DATA_COLLECTION__ENABLED": False,
     }
     env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW__")}

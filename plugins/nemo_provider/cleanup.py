@@ -5,12 +5,14 @@ For the last task of a DAG, and for programs that end a run from outside. No Air
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from nemo_provider.cancels import CANCEL
 from nemo_provider.errors import NemoConflictError, NemoError, NemoUnavailableError
 from nemo_provider.hooks.nemo import NemoHook
-from nemo_provider.identity import is_of_run
+from nemo_provider.identity import is_of_run, run_of
 from nemo_provider.states import is_active
 
 
@@ -38,24 +40,46 @@ class Leftovers:
         )
 
 
-def left_of_run(hook: NemoHook, namespace: str, *, dag_id: str, run_id: str) -> Leftovers:
+def left_of_run(
+    hook: NemoHook, namespace: str, *, dag_id: str, run_id: str, installation: str | None = None
+) -> Leftovers:
     """Return what a DAG run still has in a namespace, by the mark of its owner.
 
     A job or deployment that several runs share, by a key of their own, counts as the run's that made it.
+    ``installation`` keeps apart Airflows that share the namespace and may have runs of the same name.
     """
     return Leftovers(
         jobs=[
             (kind, job["id"])
-            for kind in CANCEL
-            for job in hook.list_jobs(kind, namespace)
-            if is_active(job.get("status")) and is_of_run(job, dag_id, run_id)
+            for kind, job in _active_jobs(hook, namespace)
+            if is_of_run(job, dag_id, run_id, installation)
         ],
         deployments=[
             f"{namespace}/{deployment['name']}"
             for deployment in hook.list_deployments(namespace)
-            if is_of_run(deployment, dag_id, run_id)
+            if is_of_run(deployment, dag_id, run_id, installation)
         ],
     )
+
+
+def left_by_runs(hook: NemoHook, namespace: str, installation: str) -> dict[tuple[str, str], Leftovers]:
+    """Return, by DAG id and run id, what runs of this installation have in a namespace.
+
+    What bears no mark, or another installation's, is not in it: it is somebody else's.
+    """
+    found: dict[tuple[str, str], Leftovers] = {}
+    for kind, job in _active_jobs(hook, namespace):
+        if run := run_of(job, installation):
+            found.setdefault(run, Leftovers([], [])).jobs.append((kind, job["id"]))
+    for deployment in hook.list_deployments(namespace):
+        if run := run_of(deployment, installation):
+            found.setdefault(run, Leftovers([], [])).deployments.append(f"{namespace}/{deployment['name']}")
+    return found
+
+
+def _active_jobs(hook: NemoHook, namespace: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for kind in CANCEL:
+        yield from ((kind, job) for job in hook.list_jobs(kind, namespace) if is_active(job.get("status")))
 
 
 def release(hook: NemoHook, leftovers: Leftovers) -> None:

@@ -21,7 +21,7 @@ from nemo_provider.states import is_active, word
 _NOT_THE_REQUEST = frozenset({"custom_fields", "description", "ownership", "name"})
 _MARK = re.compile(r"\[job ([0-9a-f]{20}) request ([0-9a-f]{20})(?: run ([0-9a-f]{20}))?\]")
 #: Fields of a thing's owner, see `mark`.
-DAG_ID, RUN_ID = "airflow_dag_id", "airflow_run_id"
+DAG_ID, RUN_ID, INSTALLATION = "airflow_dag_id", "airflow_run_id", "airflow_installation"
 
 Job = dict[str, Any]
 
@@ -79,13 +79,25 @@ def is_under(job: Mapping[str, Any], key: str) -> bool:
     return found is not None and found[1] == _digest(key)
 
 
-def is_of_run(job: Mapping[str, Any], dag_id: str, run_id: str) -> bool:
-    """Say whether something was made by this DAG run."""
+def is_of_run(job: Mapping[str, Any], dag_id: str, run_id: str, installation: str | None = None) -> bool:
+    """Say whether something was made by this DAG run: of the installation, if both that and the thing's are known."""
     fields = mapping(job.get("custom_fields"))
     if DAG_ID in fields and RUN_ID in fields:
-        return (fields[DAG_ID], fields[RUN_ID]) == (dag_id, run_id)
+        theirs = fields.get(INSTALLATION)
+        return (fields[DAG_ID], fields[RUN_ID]) == (dag_id, run_id) and (
+            installation is None or theirs in (None, installation)
+        )
     found = _mark_of(job)
     return found is not None and found[3] == _run_digest(dag_id, run_id)
+
+
+def run_of(job: Mapping[str, Any], installation: str) -> tuple[str, str] | None:
+    """Return DAG id and run id of the run of this installation that made something; None for anything else, and unmarked things."""
+    fields = mapping(job.get("custom_fields"))
+    if fields.get(INSTALLATION) != installation:
+        return None
+    dag_id, run_id = text(fields.get(DAG_ID)), text(fields.get(RUN_ID))
+    return (dag_id, run_id) if dag_id and run_id else None
 
 
 def request_of(job: Mapping[str, Any]) -> str | None:

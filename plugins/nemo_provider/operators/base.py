@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from nemo_provider import identity
@@ -203,12 +204,18 @@ def check_base_url(base_url: str | None) -> None:
             raise ValueError(str(error)) from None
 
 
+def installation() -> str | None:
+    """Return this Airflow's name among all that share a platform, ``[nemo] installation`` of its configuration; None without."""
+    return conf.get("nemo", "installation", fallback=None) or None
+
+
 def owner_mark(context: Any) -> dict[str, str]:
     """Return who made a remote thing, for the thing's ``custom_fields``."""
-    ti = context["ti"]
+    ti, name = context["ti"], installation()
     return {
-        "airflow_dag_id": ti.dag_id,
-        "airflow_run_id": ti.run_id,
+        identity.DAG_ID: ti.dag_id,
+        identity.RUN_ID: ti.run_id,
         "airflow_task_id": ti.task_id,
         "airflow_map_index": str(ti.map_index),
+        **({identity.INSTALLATION: name} if name else {}),
     }
