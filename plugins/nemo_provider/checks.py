@@ -16,7 +16,7 @@ from multiprocessing.pool import AsyncResult, ThreadPool
 from nemo_provider.errors import NemoApiError, NemoConfigurationError, NemoError, NemoUnavailableError
 from nemo_provider.hooks.answers import without
 
-#: Seconds that a check may take. Hooks are told to be quicker (`platform_checks.impatient`), and have then more to say.
+#: Seconds that a check may take. Hooks are told to be quicker (`reach_checks.impatient`), and have then more to say.
 LIMIT = 10.0
 
 

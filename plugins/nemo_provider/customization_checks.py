@@ -53,6 +53,8 @@ def base_model_check(nemo: NemoHook, nim: NimHook, model: str, image: str, targe
             return "is served now"
         if "/" in model and nemo.get_model(model) is not None:
             return "is known to the Entity Store"
+        if target and (_get_target(nemo, target) or {}).get("base_model") == model:
+            return f"is the model of the target {target}"
         raise NotTold(
             f"neither served nor an entity now: deploying it pulls {image}, of which the API tells nothing"
         )

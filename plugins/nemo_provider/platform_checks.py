@@ -1,41 +1,32 @@
-"""What can be asked of a NeMo platform without changing anything there: is it reached, let in, healthy, of this API?
+"""What can be asked of a NeMo platform without changing anything there: are we let in, does each service speak this API?
 
-Every request is a GET, or an embedding or an answer of one short text. Paths of health checks: NVIDIA's operator for Kubernetes
-probes ``/v1/health/ready`` (Customizer), ``/health`` (Entity Store, Evaluator), ``/v1/health`` (Data Store); the NIM proxy has
-``/health``. An ingress need not route them, so a 404 there says nothing.
+Every request is a GET. Paths of health checks: NVIDIA's operator for Kubernetes probes ``/v1/health/ready`` (Customizer),
+``/health`` (Entity Store, Evaluator), ``/v1/health`` (Data Store); the NIM proxy has ``/health``.
 """
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 from nemo_provider.checks import Check, CheckError, NotTold
 from nemo_provider.errors import (
     NemoApiError,
     NemoAuthError,
-    NemoInvalidRequestError,
     NemoNotFoundError,
     NemoUnavailableError,
 )
 from nemo_provider.hooks import endpoints as api
 from nemo_provider.hooks.answers import document_of
-from nemo_provider.hooks.base import NemoHttpHook
-from nemo_provider.hooks.chat import ChatHook
 from nemo_provider.hooks.datastore import DatastoreHook
-from nemo_provider.hooks.embeddings import EmbeddingsHook
 from nemo_provider.hooks.endpoints import Endpoint
 from nemo_provider.hooks.nemo import NemoHook
 from nemo_provider.hooks.nim import NimHook
+from nemo_provider.reach_checks import CONNECTION, healthy, reached
 from nemo_provider.reading import mapping, mappings, text
 from nemo_provider.states import is_active
 
 PLATFORM, NIM, DATASTORE = "NeMo platform", "NIM proxy", "Data Store"
-CONNECTION, ACCESS = "connection", "access"
+ACCESS = "access"
 #: Services behind the address of the platform, and a list of each. What they list is of a namespace.
 LISTS = {
     "Entity Store": api.LIST_DATASETS,
@@ -45,76 +36,8 @@ LISTS = {
 }
 READY = "answers"
 
-#: Seconds to connect and seconds without a byte: two tries fit into the limit of a check.
-_CONNECT, _READ, _TRIES = 2.0, 4.0, 2
-#: Seconds for a model, which has to think, and is asked once.
-_THINKING = 8.0
-_UNHEALTHY = frozenset({"unhealthy", "down", "error", "failed"})
 _NEWEST = 100
 _RELEASES = "releases 25.4 to 25.12"
-
-Hook = TypeVar("Hook", bound=NemoHttpHook)
-
-
-def impatient(hook: Hook, read: float = _READ, tries: int = _TRIES) -> Hook:
-    """Make a hook give up early, and read its connection now; raise ``NemoConfigurationError`` if that makes no sense."""
-    wire = hook.wire
-    timeout = (min(wire.timeout[0], _CONNECT), min(wire.timeout[1], read))
-    # The wire is kept where `cached_property` keeps it.
-    hook.__dict__["wire"] = replace(wire, timeout=timeout, retries=min(wire.retries, tries))
-    return hook
-
-
-def reached(service: str, hook: NemoHttpHook) -> Check:
-    """Ask whether connection, DNS, TCP and TLS lead to anything that speaks HTTP."""
-
-    def ask() -> str:
-        try:
-            impatient(hook)
-            hook.call(api.HEALTH, into=io.BytesIO())
-        except NemoApiError:
-            pass  # whatever it says, somebody is there
-        except NemoUnavailableError as error:
-            # A status such as 503 has come from there, too; the next checks ask what it means.
-            if error.remedy:
-                raise
-        return hook.wire.base_url
-
-    return Check(service, CONNECTION, ask)
-
-
-def healthy(service: str, hook: NemoHttpHook, paths: tuple[Endpoint, ...]) -> Check:
-    """Ask the health checks that are routed."""
-
-    def ask() -> str:
-        routed = [endpoint for endpoint in paths if _is_healthy(hook, endpoint)]
-        if not routed:
-            asked = ", ".join(endpoint.path for endpoint in paths)
-            raise NotTold(f"the address does not route {asked} (404); the services are asked one by one")
-        return ", ".join(endpoint.path for endpoint in routed)
-
-    return Check(service, "health", ask, (f"{service}, {CONNECTION}",))
-
-
-def _is_healthy(hook: NemoHttpHook, endpoint: Endpoint) -> bool:
-    """Return False if nobody answers there; raise `CheckError` for an answer that says it is not well."""
-    body = io.BytesIO()
-    try:
-        hook.call(endpoint, into=body)
-    except NemoNotFoundError:
-        return False
-    try:
-        said = mapping(json.loads(body.getvalue() or b"{}"))
-    except ValueError:
-        said = {}  # some say it in plain text: the status is what counts
-    status = text(said.get("status")) or ""
-    if said.get("ready") is False or said.get("live") is False or status.lower() in _UNHEALTHY:
-        raise CheckError(
-            f"{endpoint} says {status or text(said.get('message')) or 'that it is not ready'}",
-            "See the log of the service; it may still be starting",
-            may_pass=True,
-        )
-    return True
 
 
 def platform_checks(nemo: NemoHook, namespace: str) -> list[Check]:
@@ -218,37 +141,3 @@ def datastore_checks(datastore: DatastoreHook, namespace: str) -> list[Check]:
         healthy(DATASTORE, datastore, (api.DATASTORE_HEALTH,)),
         Check(DATASTORE, "files", files, (f"{DATASTORE}, {CONNECTION}",)),
     ]
-
-
-def model_check(
-    service: str, hook: ChatHook | EmbeddingsHook, needs: tuple[str, ...] = (), asked_by: str = ""
-) -> Check:
-    """Ask a remote model for the shortest answer. ``asked_by`` is who calls it in a run, where that is not this machine."""
-    question: Callable[[], object] = (
-        partial(hook.answer, "Say OK.", 1)
-        if isinstance(hook, ChatHook)
-        else partial(hook.embed, ["ok"], "query")
-    )
-
-    def ask() -> str:
-        try:
-            impatient(hook, _THINKING, 1)
-            question()
-        except NemoInvalidRequestError as error:
-            raise NotTold(f"it was reached, and takes no question as small as this: {error}") from None
-        except NemoNotFoundError as error:
-            raise CheckError(
-                str(error), f"Correct the url, or the model's name, {hook.model}: one of them is not there"
-            ) from None
-        except NemoUnavailableError as error:
-            # No connection, from here; a status such as 429 or 503 would be told to everybody.
-            if not (asked_by and error.remedy):
-                raise
-            raise CheckError(
-                str(error),
-                f"{error.remedy}. In a run the {asked_by} calls it, which may reach it",
-                from_here=True,
-            ) from None
-        return f"{hook.model} answers at {hook.wire.base_url}"
-
-    return Check(service, READY, ask, needs)

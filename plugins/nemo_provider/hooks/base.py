@@ -218,7 +218,7 @@ class NemoHttpHook(HttpHook):
         loss = loss_of(error)
         lost = self._lost(endpoint, loss.what, sent=not never_sent(error))
         lost.remedy, lost.may_pass = (
-            f"{loss.remedy}. The address is that of {self.wire.source}",
+            f"{loss.remedy}. The address comes from {self.wire.address_source}",
             loss.may_pass,
         )
         return lost

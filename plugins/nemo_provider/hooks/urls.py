@@ -14,6 +14,11 @@ class UrlWire(Wire):
     """Hold how to reach a service that has no connection: its credential comes from the caller."""
 
     @property
+    def address_source(self) -> str:
+        """Say where the address comes from."""
+        return "the url of this model"
+
+    @property
     def credential(self) -> str:
         """Say which credential was sent."""
         return (
