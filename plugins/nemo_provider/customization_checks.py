@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
 from nemo_provider import identity
 from nemo_provider.checks import Check, CheckError, NotTold
-from nemo_provider.errors import NemoNotFoundError
+from nemo_provider.errors import NemoApiError, NemoNotFoundError
 from nemo_provider.hooks import endpoints as api
 from nemo_provider.hooks.answers import document_of
 from nemo_provider.hooks.nemo import NemoHook
@@ -51,10 +52,13 @@ def base_model_check(nemo: NemoHook, nim: NimHook, model: str, image: str, targe
     def ask() -> str:
         if model in nim.list_models():
             return "is served now"
-        if "/" in model and nemo.get_model(model) is not None:
-            return "is known to the Entity Store"
-        if target and (_get_target(nemo, target) or {}).get("base_model") == model:
-            return f"is the model of the target {target}"
+        # A refusal is for the services' own checks to tell: a model need not be known to be deployed.
+        with contextlib.suppress(NemoApiError):
+            if "/" in model and nemo.get_model(model) is not None:
+                return "is known to the Entity Store"
+        with contextlib.suppress(NemoApiError):
+            if target and (_get_target(nemo, target) or {}).get("base_model") == model:
+                return f"is the model of the target {target}"
         raise NotTold(
             f"neither served nor an entity now: deploying it pulls {image}, of which the API tells nothing"
         )

@@ -107,6 +107,13 @@ def test_a_model_is_known_by_being_served_as_an_entity_or_by_its_target(platform
     assert held_gpus(nemo, platform.namespace) == f"1 deployments in {platform.namespace} hold 1 now"
 
 
+def test_a_model_that_may_not_be_asked_for_is_left_open() -> None:
+    with scripted({"/v1/models": (200, {"data": []})}, default=(403, {"detail": "no"})) as server:
+        nemo, nim = NemoHook(base_url=server.url), NimHook(base_url=server.url)
+        [found] = run_checks([base_model_check(nemo, nim, MODEL, "nvcr.io/x:1", TARGET)])
+    assert found.status is Status.SKIPPED
+
+
 def judge(url: str, key: str | None = KEY) -> Finding:
     hook = ChatHook("big/judge", url, api_key=key, key_source="environment variable JUDGE_KEY")
     [found] = run_checks([model_check("judge", hook, asked_by="Evaluator")])
