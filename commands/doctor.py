@@ -140,9 +140,8 @@ def print_findings(console: Console, path: Path, findings: Sequence[Finding]) ->
         )
     console.print(table)
     counts = {status: sum(each.status == status for each in findings) for status in COLOURS}
-    console.print(
-        f"{counts['ok']} ok, {counts['problem']} problems, {counts['skipped']} skipped", highlight=False
-    )
+    problems = "1 problem" if counts["problem"] == 1 else f"{counts['problem']} problems"
+    console.print(f"{counts['ok']} ok, {problems}, {counts['skipped']} skipped", highlight=False)
 
 
 def _find_plugins() -> None:

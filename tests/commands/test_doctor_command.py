@@ -134,4 +134,4 @@ def test_texts_from_outside_are_printed_as_they_are() -> None:
     text = out.getvalue()
     for words in ("/x/[c].yaml", "b [red]c[/red]", "said [i]no[/i]", "→ mend [b]it[/b]"):
         assert words in text
-    assert "0 ok, 1 problems, 1 skipped" in text
+    assert "0 ok, 1 problem, 1 skipped" in text
