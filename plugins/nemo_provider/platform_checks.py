@@ -7,11 +7,11 @@ Every request is a GET. Paths of health checks: NVIDIA's operator for Kubernetes
 from __future__ import annotations
 
 from functools import partial
+from http import HTTPStatus
 
 from nemo_provider.checks import Check, CheckError, NotTold
 from nemo_provider.errors import (
     NemoApiError,
-    NemoAuthError,
     NemoNotFoundError,
     NemoUnavailableError,
 )
@@ -37,6 +37,8 @@ LISTS = {
 READY = "answers"
 
 _NEWEST = 100
+#: What else is wrong the services' own checks say.
+_NOT_REFUSED = "the credential is not refused as a whole"
 _RELEASES = "releases 25.4 to 25.12"
 
 
@@ -55,13 +57,15 @@ def platform_checks(nemo: NemoHook, namespace: str) -> list[Check]:
 
 
 def _let_in(nemo: NemoHook) -> str:
-    """Return how; raise only for a refusal of who asks, which would be the same at each service."""
+    """Return how; raise only where nobody knows who asks, which would be the same at each service (a 403 need not be)."""
     try:
         nemo.call(api.LIST_NAMESPACES, query={"page_size": 1})
-    except NemoAuthError:
-        raise
-    except (NemoApiError, NemoUnavailableError):
-        return "not refused"  # the Entity Store's own check says what else is wrong
+    except NemoApiError as error:
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            raise
+        return _NOT_REFUSED
+    except NemoUnavailableError:
+        return _NOT_REFUSED
     return (
         f"with the credential of {nemo.wire.source}"
         if nemo.wire.authorization

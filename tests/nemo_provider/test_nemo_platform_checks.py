@@ -166,6 +166,16 @@ def test_one_service_that_refuses_does_not_hide_the_others(
     assert found["Customizer, answers"].status is Status.OK
 
 
+def test_a_role_that_may_do_nothing_is_told_by_each_service(connection: Callable[..., None]) -> None:
+    with scripted({}, default=(403, {"detail": "no role"})) as server:
+        connection("nemo_roleless", server.url, password=TOKEN)
+        found = findings("", nemo_conn_id="nemo_roleless")
+    refused = ["Entity Store", "Customizer", "Evaluator", "Deployment Management"]
+    assert problems(found)[-4:] == [f"{service}, answers" for service in refused]
+    for service in refused:
+        assert "'nemo_roleless' was refused" in found[f"{service}, answers"].remedy
+
+
 @pytest.mark.parametrize(
     ("answer", "detail"),
     [
