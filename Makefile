@@ -21,7 +21,7 @@ define need_python
 	exit 1; }
 endef
 
-.PHONY: help run up import test test-elasticsearch check lock bench-data bench-windows bench-nearest bench-privacy fuzz-data platform sample clean
+.PHONY: help run up doctor import test test-elasticsearch check lock bench-data bench-windows bench-nearest bench-privacy fuzz-data platform sample clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ run: runtime ## one complete flywheel run: LOGS= WORKLOAD= CLIENT= START= END= M
 
 up: runtime ## Airflow with the flywheel DAGs and the embedded platform, kept running until Ctrl-C
 	@$(VENV)/python -m commands.up
+
+doctor: runtime ## check all that a run needs, and say what is wrong and what to do: CONFIG= LOGS= JSON=1
+	@$(VENV)/python -m commands.doctor $(if $(JSON),--json)
 
 import: runtime ## load log files into Elasticsearch: LOGS= CLIENT= INDEX=; the server: ELASTICSEARCH_URL
 	@PYTHONPATH=plugins:. $(VENV)/python -m commands.import_logs

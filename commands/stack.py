@@ -17,6 +17,7 @@ import requests
 
 from commands import loopback
 from commands.airflow_environment import USER, airflow_environment
+from commands.embedded import note_addresses
 from commands.places import ROOT
 from commands.ports import HOST, free_port
 from commands.processes import Processes, tail
@@ -160,6 +161,7 @@ class Stack:
         env = loopback.past_proxies(dict(os.environ, PYTHONPATH=str(ROOT)))
         self.processes.start(PLATFORM, command, env)
         self.platform = {service: f"http://{HOST}:{port}" for service, port in ports.items()}
+        note_addresses(self.folder, self.platform)
 
     def _migrate(self, env: dict[str, str]) -> None:
         """Make or upgrade Airflow's database, once for each version of Airflow."""

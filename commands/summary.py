@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from commands.settings import platform_of
 from commands.stack import Stack
 
 METHODS = {"base-eval": "base", "icl-eval": "ICL", "customized-eval": "customized"}
@@ -20,6 +21,16 @@ SCORES = {
     "tool_calling_correctness": "judged correct",
     "similarity": "similarity, 1–10",
 }
+#: Errors that are about the platform, its addresses and credentials, and not about one job.
+OUTSIDE = (
+    "NemoUnavailableError",
+    "NemoAuthError",
+    "NemoConfigurationError",
+    "NemoNotFoundError",
+    "LogsUnavailableError",
+    "LogsRefusedError",
+    "SearchUnavailableError",
+)
 #: States of tasks that did something.
 RAN = ("success", "failed")
 
@@ -122,10 +133,19 @@ def print_stage_times(console: Console, tasks: list[dict[str, Any]], total: floa
 def print_failures(console: Console, tasks: list[dict[str, Any]], stack: Stack, run_id: str) -> None:
     """Name every task that failed and why. The last task only sums up the others: it is named when it stands alone."""
     failed = [task for task in tasks if task["state"] == "failed"]
+    outside = False
     for task in [task for task in failed if task["task_id"] != "close_run"] or failed:
         reason = _reason(stack, run_id, task)
+        outside = outside or task["task_id"] == "preflight" or reason.startswith(OUTSIDE)
         console.print(
             f"[red]failed[/red] {escape(task['task_id'])}: {escape(reason)}", highlight=False, soft_wrap=True
+        )
+    if outside and platform_of(stack.config):
+        console.print(
+            f"make doctor CONFIG={stack.config_path} checks each service and says what to do.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
         )
 
 

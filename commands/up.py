@@ -89,15 +89,19 @@ def say_what_is_unfinished(stack: Stack) -> None:
     )
 
 
+def sample_logs(config: FlywheelConfig) -> list[str]:
+    """Return where workloads of the config expect the sample logs."""
+    ours = (each.logs for each in config.workloads if each.client_id == CLIENT_ID)
+    return [logs for logs in ours if logs and "://" not in logs]
+
+
 def write_missing_samples(config: FlywheelConfig) -> None:
     """Write the sample logs where a workload of the config expects them and nothing is there yet.
 
     Relative to the project, as the DAG reads the config. Whole or not at all: half a file would count as there ever after.
     """
-    for workload in config.workloads:
-        if workload.client_id != CLIENT_ID or not workload.logs or "://" in workload.logs:
-            continue
-        target = ROOT / workload.logs
+    for logs in sample_logs(config):
+        target = ROOT / logs
         if not target.exists():
             # The ending decides about compression, so it stays.
             fresh = target.with_name(f".{os.getpid()}-{target.name}")

@@ -9,6 +9,7 @@ from importlib import import_module
 for name in (
     "flywheel_tasks.candidate",
     "flywheel_tasks.data",
+    "flywheel_tasks.doctor",
     "flywheel_tasks.embedding",
     "flywheel_tasks.outcome",
     "flywheel_tasks.preflight",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from include.flywheel.nearest import OpenSearch
     from include.flywheel.text_vectors import TextVectors
     from include.flywheel.tokens import TokenCounter
+    from nemo_provider.hooks.embeddings import EmbeddingsHook
 
 
 def text_vectors() -> TextVectors | None:
@@ -29,18 +30,27 @@ def text_vectors() -> TextVectors | None:
     if embedding is None:
         return None
     from include.flywheel.text_vectors import TextVectors
+
+    hook = embeddings_hook(embedding, config.nmp_config.nim_base_url, embedding_key(embedding, os.environ))
+    return TextVectors(hook.model, hook.embed, artifacts() / "embeddings")
+
+
+def embeddings_hook(embedding: EmbeddingConfig, nim_base_url: str, key: str | None) -> EmbeddingsHook:
+    """Return what calls the embedding model, with its key, or None for one without."""
     from nemo_provider.hooks.embeddings import EmbeddingsHook
 
-    model = embedding.model_name or ""
-    variables = embedding.api_key_variables
-    hook = EmbeddingsHook(
-        model,
+    return EmbeddingsHook(
+        embedding.model_name or "",
         url=None if embedding.is_local else embedding.url,
-        api_key=embedding_key(embedding, os.environ),
-        key_source=f"environment variable {' or '.join(variables) or 'none, api_key_env is empty'}",
-        base_url=config.nmp_config.nim_base_url,
+        api_key=key,
+        key_source=key_source(embedding.api_key_variables),
+        base_url=nim_base_url,
     )
-    return TextVectors(model, hook.embed, artifacts() / "embeddings")
+
+
+def key_source(variables: Sequence[str]) -> str:
+    """Say where a key was looked for."""
+    return f"environment variable {' or '.join(variables) or 'none, api_key_env is empty'}"
 
 
 def sampled_vectors(folder: Path) -> SampledVectors | None:
@@ -67,25 +77,30 @@ def example_search(selection: str) -> OpenSearch | None:
     return partial(index_search, _search_server(place), place.index, selection)
 
 
-def check_search() -> None:
-    """Ask the server of the config's search, if it has one, once. Raises FlywheelError or SearchUnavailableError."""
+def check_search(patience: float | None = None) -> None:
+    """Ask the server of the config's search, if it has one. Raises FlywheelError or SearchUnavailableError.
+
+    `patience` is for how long, in seconds, it is asked again where that may help; by default as long as by the search.
+    """
     place = flywheel_config().search_place
     if place is None:
         return
     from include.flywheel.search_errors import explained
 
     with explained(place.index):
-        _search_server(place).ask("GET", f"/{place.index}-*")
+        _search_server(place, patience).ask("GET", f"/{place.index}-*")
 
 
-def _search_server(place: IndexPlace) -> ElasticsearchServer:
+def _search_server(place: IndexPlace, patience: float | None = None) -> ElasticsearchServer:
     from airflow.sdk.exceptions import AirflowNotFoundException
 
-    from flywheel_tasks.log_server import ElasticsearchServer
+    from flywheel_tasks.log_server import PATIENCE, ElasticsearchServer
     from include.flywheel.search_errors import REMEDIES, SETTING
 
     try:
-        return ElasticsearchServer.of_connection(place.conn_id, remedies=REMEDIES)
+        return ElasticsearchServer.of_connection(
+            place.conn_id, PATIENCE if patience is None else patience, REMEDIES
+        )
     except (FlywheelError, AirflowNotFoundException) as error:
         raise FlywheelError(f"{SETTING}: {error}") from error
 

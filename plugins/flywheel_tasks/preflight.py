@@ -1,56 +1,53 @@
-"""Before anything is spent: is the platform there, and do its services answer?"""
+"""Before anything is spent: is all there that a run needs?"""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import task
 
-from flywheel_tasks.embedding import check_search, embedding_key, token_counter
+from flywheel_tasks.logs import place_of_logs
 from flywheel_tasks.settings import flywheel_config
-from include.flywheel.config_models import JudgeConfig
 from include.flywheel.errors import FlywheelError
-from nemo_provider.states import is_active
+from nemo_provider.checks import Finding, Status
+from nemo_provider.errors import NemoUnavailableError
+
+log = logging.getLogger(__name__)
 
 
 @task
-def preflight() -> dict[str, Any]:
-    """Ask each service once, read-only, and look for keys and the tokenizer's file.
+def preflight(params: Any = None) -> dict[str, str]:
+    """Ask what `make doctor` asks, of this run's logs. The config itself was checked when the DAG was read.
 
-    Raises NemoUnavailableError naming the address, NemoAuthError the credential, FlywheelError the variable or file,
-    SearchUnavailableError the setting. Returns what was found, for the log. The config itself was checked when the DAG was read.
+    Returns what was found, `{"Customizer, answers": "API v1; …", …}`, for the log. Raises the error of `judged`.
     """
-    from nemo_provider.hooks.datastore import DatastoreHook
-    from nemo_provider.hooks.nemo import NemoHook
-    from nemo_provider.hooks.nim import NimHook
+    from flywheel_tasks.doctor import examine
 
-    config = flywheel_config()
-    check_judge_key(config.llm_judge_config, os.environ)
-    if config.embedding:
-        embedding_key(config.embedding, os.environ)
-    check_search()
-    token_counter(config)
-    nmp = config.nmp_config
-    nemo = NemoHook(base_url=nmp.nemo_base_url)
-    no_such_dataset = f"{nmp.nmp_namespace}/preflight"
-    return {
-        "unfinished jobs": {
-            kind: sum(is_active(job.get("status")) for job in nemo.list_jobs(kind, nmp.nmp_namespace))
-            for kind in ("customization", "evaluation")
-        },
-        "dataset store answers": DatastoreHook(base_url=nmp.datastore_base_url).list_files(no_such_dataset)
-        is None,
-        "models served": NimHook(base_url=nmp.nim_base_url).list_models(),
-    }
+    place = place_of_logs(
+        params["logs"], flywheel_config(), params["workload_id"], params["client_id"], os.environ
+    )
+    findings = examine([place] if place else [])
+    for finding in findings:
+        if finding.status is Status.PROBLEM and finding.from_here:
+            log.warning("%s: %s. %s", finding.name, finding.detail, finding.remedy)
+    judged(findings)
+    return {finding.name: finding.detail for finding in findings if finding.status is Status.OK}
 
 
-def check_judge_key(judge: JudgeConfig | None, environment: Mapping[str, str]) -> None:
-    """Raise FlywheelError if the judge needs a key that no variable holds: it would be missed after the training."""
-    variables = judge.api_key_variables if judge else ()
-    if variables and not any(environment.get(name) for name in variables):
-        raise FlywheelError(
-            f"The judge needs a key: set the environment variable {' or '.join(variables)} for the Airflow workers, or "
-            'api_key_env: "" in llm_judge_config for a judge without one.'
-        )
+def judged(findings: Sequence[Finding]) -> None:
+    """Raise an error that names every problem with its remedy: NemoUnavailableError, which is retried, where that may help.
+
+    Otherwise it is FlywheelError: a person has to mend something. What is only a problem from this machine is none for the run.
+    """
+    problems = [each for each in findings if each.status is Status.PROBLEM and not each.from_here]
+    if not problems:
+        return
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    lines = [f"  - {each.name}: {each.detail}. {each.remedy}" for each in problems]
+    text = "\n".join([f"{count} before anything was spent", *lines])
+    if all(each.may_pass for each in problems):
+        raise NemoUnavailableError(text, sent=False)
+    raise FlywheelError(text)

@@ -70,13 +70,14 @@ class NemoUnavailableError(NemoError):
     """Say that no usable answer came: no connection, a lost answer, 408, 429, 502, 503 or 504.
 
     ``sent`` is False where it is certain that the platform did nothing; ``retry_after`` are the seconds it asked for.
+    ``remedy`` is what a person can do, ``may_pass`` False where only that helps, as with a certificate.
     """
 
     retry_after: float | None = None
 
-    def __init__(self, message: str, sent: bool = True) -> None:
-        super().__init__(message, sent)
-        self.message, self.sent = message, sent
+    def __init__(self, message: str, sent: bool = True, remedy: str = "", may_pass: bool = True) -> None:
+        super().__init__(message, sent, remedy, may_pass)
+        self.message, self.sent, self.remedy, self.may_pass = message, sent, remedy, may_pass
 
     def __str__(self) -> str:
         return self.message

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from commands.summary import print_stage_times, print_summary
+from commands.settings import LOCAL_CONFIG, read_config
+from commands.stack import Stack
+from commands.summary import print_failures, print_stage_times, print_summary
+from include.flywheel.config import load_config
 
 
 def printed(show: object, *arguments: object) -> str:
@@ -60,3 +63,24 @@ def test_stages_that_were_not_reached_took_no_time() -> None:
     assert printed(print_stage_times, tasks, 12.0) == (
         "12 s in all; from first start to last end (they overlap): data 7 s\n"
     )
+
+
+def test_who_could_not_reach_a_real_platform_is_sent_to_the_doctor(tmp_path: Path) -> None:
+    real = tmp_path / "config.yaml"
+    real.write_text(
+        "nims: [{model_name: a/b, context_length: 8192}]\nicl_config: {max_context_length: 8192}\n"
+    )
+    error = {"exc_type": "NemoAuthError", "exc_value": "no"}
+    logs = tmp_path / "airflow" / "logs" / "dag_id=d" / "run_id=r" / "task_id=s.deploy"
+    logs.mkdir(parents=True)
+    (logs / "attempt=1.log").write_text(json.dumps({"event": "Task failed", "error_detail": [error]}))
+    stack = Stack(tmp_path, real, load_config(real))
+
+    def said(task_id: str, stack: Stack = stack) -> str:
+        return printed(print_failures, [{"task_id": task_id, "dag_id": "d", "state": "failed"}], stack, "r")
+
+    assert f"make doctor CONFIG={real}" in said("s.deploy")
+    assert f"make doctor CONFIG={real}" in said("preflight")
+    assert "make doctor" not in said("build_datasets")
+    local = Stack(tmp_path, LOCAL_CONFIG, read_config("")[1])
+    assert "make doctor" not in said("preflight", local)

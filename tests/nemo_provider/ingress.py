@@ -23,7 +23,7 @@ class Ingress(ThreadingHTTPServer):
 
     The first request of ``gives_up_on`` (method and path) is answered with 504 at once and forwarded all the same, after
     as many GETs of that path as ``late_by``: what a gateway does whose patience is shorter than the service's work.
-    ``credentials`` are the Authorization headers that it saw.
+    ``credentials`` are the Authorization headers that it saw, ``methods`` those of the requests.
     """
 
     daemon_threads = True
@@ -38,6 +38,7 @@ class Ingress(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream, self.gives_up_on, self.late_by = upstream, gives_up_on, late_by
         self.credentials: list[str | None] = []
+        self.methods: set[str] = set()
         self.held: tuple[bytes, dict[str, str]] | None = None
         self.lock = threading.Lock()
         self.scheme = "http"
@@ -81,6 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {
             name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")
         }
+        self.server.methods.add(self.command)
         self.server.credentials.append(self.headers.get("Authorization"))
         if self.server.gives_up(self.command, self.path, body, headers):
             self.answer(504, {}, b"<html>Gateway Time-out</html>")

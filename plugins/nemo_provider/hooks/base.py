@@ -13,13 +13,13 @@ import requests
 import tenacity
 from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk.exceptions import AirflowNotFoundException
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from nemo_provider.errors import NemoConfigurationError, NemoError, NemoUnavailableError
 from nemo_provider.hooks.aio import AsyncDoor
 from nemo_provider.hooks.answers import error_of, json_of
 from nemo_provider.hooks.connections import wire_of
 from nemo_provider.hooks.endpoints import Endpoint
+from nemo_provider.hooks.losses import loss_of, never_sent
 from nemo_provider.hooks.retries import retrying
 from nemo_provider.hooks.wire import Wire, plain_url
 from nemo_provider.polls import Kind, poll
@@ -139,8 +139,7 @@ class NemoHttpHook(HttpHook):
             try:
                 return send()
             except requests.RequestException as error:
-                sent = not _never_sent(error)
-                raise self._lost(endpoint, type(error).__name__, sent) from None
+                raise self._unanswered(endpoint, error) from None
 
         return tenacity.Retrying(**retrying(self.wire, endpoint))(attempt)
 
@@ -215,6 +214,15 @@ class NemoHttpHook(HttpHook):
         secrets = {*hidden, *self.wire.secrets}
         raise error_of(status, headers, body, str(endpoint), self.wire.credential, secrets)
 
+    def _unanswered(self, endpoint: Endpoint, error: requests.RequestException) -> NemoUnavailableError:
+        loss = loss_of(error)
+        lost = self._lost(endpoint, loss.what, sent=not never_sent(error))
+        lost.remedy, lost.may_pass = (
+            f"{loss.remedy}. The address comes from {self.wire.address_source}",
+            loss.may_pass,
+        )
+        return lost
+
     def _lost(self, endpoint: Endpoint, problem: str, sent: bool) -> NemoUnavailableError:
         what = "No answer to" if sent else "No connection for"
         return NemoUnavailableError(f"{what} {endpoint} at {self.wire.base_url} ({problem})", sent=sent)
@@ -228,13 +236,6 @@ def url_of(wire: Wire, endpoint: Endpoint, path: Mapping[str, str] | None = None
 def _path(endpoint: Endpoint, path: Mapping[str, str] | None) -> str:
     # Names hold @ and +, which the platform's own client sends as they are.
     return endpoint.path.format(**{k: quote(v, safe="@+:") for k, v in (path or {}).items()})
-
-
-def _never_sent(error: requests.RequestException) -> bool:
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
 
 
 async def _extra(connection: Any) -> Mapping[str, Any]:

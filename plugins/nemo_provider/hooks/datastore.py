@@ -143,7 +143,7 @@ class DatastoreHook(NemoHttpHook):
                 except HfHubHTTPError as error:
                     raise self._refused(error, request) from None
                 except requests.RequestException as error:
-                    raise self._lost(request, type(error).__name__, sent=True) from None
+                    raise self._unanswered(request, error) from None
 
         return tenacity.Retrying(**retrying(self.wire, request))(attempt)
 

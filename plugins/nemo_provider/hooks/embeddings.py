@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,8 @@ from nemo_provider.hooks.answers import document_of, retry_after
 from nemo_provider.hooks.base import NemoHttpHook
 from nemo_provider.hooks.endpoints import Endpoint
 from nemo_provider.hooks.nim import NimHook
-from nemo_provider.hooks.wire import Wire, header_text, plain_url
+from nemo_provider.hooks.urls import endpoint_of_url, wire_of_url
+from nemo_provider.hooks.wire import Wire, plain_url
 from nemo_provider.reading import mappings
 
 #: Texts in one request, as the blueprint sends them.
@@ -28,18 +27,6 @@ BATCH = 32
 PARALLELISM = 4
 #: Tries of one request at a service with a URL of its own: with the back-off between them a minute.
 _RETRIES = 7
-
-
-@dataclass(frozen=True)
-class UrlWire(Wire):
-    """Hold how to reach a service that has no connection: its credential comes from the caller."""
-
-    @property
-    def credential(self) -> str:
-        """Say which credential was sent."""
-        return (
-            f"The key from {self.source} was refused" if self.password else f"No key was found: {self.source}"
-        )
 
 
 class EmbeddingsHook(NemoHttpHook):
@@ -76,23 +63,14 @@ class EmbeddingsHook(NemoHttpHook):
         """Read the connection of the NIM proxy, or make one for the URL."""
         if not self.url:
             return super().wire
-        parts = urlsplit(self.url)
-        key = header_text(self._api_key or "", f"The key from {self._key_source}")
-        return UrlWire(
-            self._key_source,
-            f"{parts.scheme}://{parts.netloc}",
-            password=key or None,
-            retries=_RETRIES,
-            retry_wait=1.0,
-        )
+        return wire_of_url(self.url, self._api_key, self._key_source, _RETRIES)
 
     @property
     def endpoint(self) -> Endpoint:
         """The call that embeds."""
         if not self.url:
             return api.CREATE_EMBEDDINGS
-        path = self.url.removeprefix(self.wire.base_url)
-        return Endpoint("POST", path.replace("{", "{{").replace("}", "}}"))
+        return endpoint_of_url(self.url, self.wire)
 
     def embed(self, texts: Sequence[str], input_type: str) -> NDArray[np.float32]:
         """Return one vector per text (at least one), in order. ``input_type`` is ``query`` or ``passage``.
@@ -123,7 +101,9 @@ class EmbeddingsHook(NemoHttpHook):
             answer = document_of(self.call(self.endpoint, json=body), str(self.endpoint))
         except NemoUnavailableError as lost:
             service = f"{self.model} at {self.wire.base_url}"
-            raise NemoUnavailableError(f"No embeddings from {service}: {lost}", lost.sent) from None
+            raise NemoUnavailableError(
+                f"No embeddings from {service}: {lost}", lost.sent, lost.remedy, lost.may_pass
+            ) from None
         vectors = _vectors(mappings(answer.get("data")))
         if vectors is None or len(vectors) != len(texts):
             raise NemoUnavailableError(

@@ -21,7 +21,14 @@ class Endpoint(NamedTuple):
         return f"{self.method} {self.path}"
 
 
+# Health. Which service has which: see platform_checks.
+HEALTH = Endpoint("GET", "/health")
+HEALTH_READY = Endpoint("GET", "/v1/health/ready")
+DATASTORE_HEALTH = Endpoint("GET", "/v1/health")
+
 # Customizer
+LIST_CUSTOMIZATION_TARGETS = Endpoint("GET", "/v1/customization/targets")
+GET_CUSTOMIZATION_TARGET = Endpoint("GET", "/v1/customization/targets/{namespace}/{name}")
 CREATE_CUSTOMIZATION_CONFIG = Endpoint("POST", "/v1/customization/configs")
 GET_CUSTOMIZATION_CONFIG = Endpoint("GET", "/v1/customization/configs/{namespace}/{name}")
 CREATE_CUSTOMIZATION_JOB = Endpoint("POST", "/v1/customization/jobs", repeatable=False)
@@ -45,7 +52,9 @@ GET_DEPLOYMENT = Endpoint("GET", "/v1/deployment/model-deployments/{namespace}/{
 DELETE_DEPLOYMENT = Endpoint("DELETE", "/v1/deployment/model-deployments/{namespace}/{name}")
 
 # Entity Store
+LIST_NAMESPACES = Endpoint("GET", "/v1/namespaces")
 CREATE_NAMESPACE = Endpoint("POST", "/v1/namespaces")
+LIST_DATASETS = Endpoint("GET", "/v1/datasets")
 CREATE_DATASET = Endpoint("POST", "/v1/datasets")
 GET_DATASET = Endpoint("GET", "/v1/datasets/{namespace}/{name}")
 UPDATE_DATASET = Endpoint("PATCH", "/v1/datasets/{namespace}/{name}")
@@ -55,6 +64,7 @@ DELETE_MODEL = Endpoint("DELETE", "/v1/models/{namespace}/{name}")
 
 # NIM proxy. The Entity Store answers the same path on its own host, with another body.
 LIST_NIM_MODELS = Endpoint("GET", "/v1/models")
+NIM_VERSION = Endpoint("GET", "/v1/version")
 CREATE_EMBEDDINGS = Endpoint("POST", "/v1/embeddings")
 
 # Data Store; its files go through huggingface_hub, below HUB_PATH.

@@ -68,6 +68,11 @@ class Wire:
         return f"Bearer {self.password}" if self.password else None
 
     @property
+    def address_source(self) -> str:
+        """Say where the address comes from, for the person who has to mend it."""
+        return self.source
+
+    @property
     def auth(self) -> AuthBase | None:
         """Return how requests authenticates, or None."""
         return HeaderAuth(self.authorization) if self.authorization else None
