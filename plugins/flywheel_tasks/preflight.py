@@ -31,8 +31,8 @@ def preflight(params: Any = None) -> dict[str, str]:
     )
     findings = examine([place] if place else [])
     for finding in findings:
-        if finding.status is Status.PROBLEM and finding.from_here:
-            log.warning("%s: %s. %s", finding.name, finding.detail, finding.remedy)
+        level = logging.WARNING if finding.status is Status.PROBLEM else logging.INFO
+        log.log(level, "%s: %s: %s. %s", finding.status, finding.name, finding.detail, finding.remedy)
     judged(findings)
     return {finding.name: finding.detail for finding in findings if finding.status is Status.OK}
 
