@@ -40,9 +40,10 @@ def preflight(params: Any = None) -> dict[str, str]:
 def judged(findings: Sequence[Finding]) -> None:
     """Raise an error that names every problem with its remedy: NemoUnavailableError, which is retried, where that may help.
 
-    Otherwise it is FlywheelError: a person has to mend something. What is only a problem from this machine is none for the run.
+    Otherwise it is FlywheelError: a person has to mend something. A problem that is bearable is none for the run: what a
+    candidate cannot do is told by its own tasks, and the others go on.
     """
-    problems = [each for each in findings if each.status is Status.PROBLEM and not each.from_here]
+    problems = [each for each in findings if each.status is Status.PROBLEM and not each.bearable]
     if not problems:
         return
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"

@@ -33,8 +33,8 @@ class Finding:
     """Hold the outcome of one check.
 
     ``service`` and ``check`` are what was looked at, ``detail`` what was found, or why it was not looked at, ``remedy`` what
-    to do about it. ``may_pass``: the problem may be gone when asked again. ``from_here``: it is one for whoever asks from
-    this machine, and the service that asks in a run may fare better.
+    to do about it. ``may_pass``: the problem may be gone when asked again. ``bearable``: work can begin all the same, because
+    who asks then may fare better than this machine, or because only one of several models cannot be worked with.
     """
 
     service: str
@@ -43,7 +43,7 @@ class Finding:
     detail: str
     remedy: str = ""
     may_pass: bool = False
-    from_here: bool = False
+    bearable: bool = False
 
     @property
     def name(self) -> str:
@@ -60,10 +60,10 @@ class CheckError(Exception):
     """Say that something outside is not as it must be, and what to do."""
 
     def __init__(
-        self, detail: str, remedy: str = "", *, may_pass: bool = False, from_here: bool = False
+        self, detail: str, remedy: str = "", *, may_pass: bool = False, bearable: bool = False
     ) -> None:
         super().__init__(detail)
-        self.detail, self.remedy, self.may_pass, self.from_here = detail, remedy, may_pass, from_here
+        self.detail, self.remedy, self.may_pass, self.bearable = detail, remedy, may_pass, bearable
 
 
 class NotTold(Exception):  # noqa: N818 - it is no error: nothing can be said
@@ -151,7 +151,7 @@ def _ask(check: Check) -> Finding:
     except NotTold as skipped:
         return check.finding(Status.SKIPPED, skipped.why, skipped.remedy)
     except CheckError as problem:
-        more = {"may_pass": problem.may_pass, "from_here": problem.from_here}
+        more = {"may_pass": problem.may_pass, "bearable": problem.bearable}
         return check.finding(Status.PROBLEM, problem.detail, problem.remedy, **more)
 
 

@@ -1,4 +1,7 @@
-"""What can be asked, read-only, about a model before it is trained and deployed: its target, its config, the model itself."""
+"""What can be asked, read-only, about a model before it is trained and deployed: its target, its config, the model itself.
+
+What is wrong with one model keeps nobody from working with the others.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,7 @@ def config_check(nemo: NemoHook, reference: str, content: Mapping[str, Any], tar
             raise CheckError(
                 f"it exists with other content ({', '.join(different)})",
                 "Remove it if nobody needs it, or change a setting of the training: its name follows from the settings",
+                bearable=True,
             )
         return "is there, as configured"
 
@@ -85,16 +89,20 @@ def _get_target(nemo: NemoHook, reference: str) -> dict[str, Any] | None:
 def _target(nemo: NemoHook, reference: str) -> str:
     target = _get_target(nemo, reference)
     if target is None:
-        raise CheckError("the Customizer does not know it", _choose(_known_targets(nemo)))
+        raise CheckError("the Customizer does not know it", _choose(_known_targets(nemo)), bearable=True)
     status = word(target.get("status"))
     if target.get("enabled") is False:
-        raise CheckError("it is disabled", 'Enable it: PATCH it with {"enabled": true}')
+        raise CheckError("it is disabled", 'Enable it: PATCH it with {"enabled": true}', bearable=True)
     if status in _COMING:
-        raise CheckError(f"it is {status}", "Wait until the Customizer has downloaded it", may_pass=True)
+        raise CheckError(
+            f"it is {status}", "Wait until the Customizer has downloaded it", may_pass=True, bearable=True
+        )
     # Releases leave out what they have nothing to say about.
     if status not in ("ready", "unknown"):
         raise CheckError(
-            f"it is {status}", "See the log of the Customizer; remove the target and create it again"
+            f"it is {status}",
+            "See the log of the Customizer; remove the target and create it again",
+            bearable=True,
         )
     base = text(target.get("base_model"))
     return f"{status}{f', of {base}' if base else ''}"

@@ -43,7 +43,7 @@ def model_check(
             raise CheckError(
                 str(error),
                 f"{error.remedy}. In a run the {asked_by} calls it, which may reach it",
-                from_here=True,
+                bearable=True,
             ) from None
         return f"{hook.model} answers at {hook.wire.base_url}"
 

@@ -15,7 +15,7 @@ from include.local_nemo.platform import Platform
 from include.local_nemo.testing import running_platform
 from nemo_provider.checks import Finding, Status
 from nemo_provider.errors import NemoUnavailableError
-from tests.dags.doctoring import CLOSED, UseConfig, log_file
+from tests.dags.doctoring import CLOSED, CUSTOMIZED, UseConfig, log_file
 from tests.dags.doctoring import judge as remote_judge
 
 
@@ -100,8 +100,19 @@ def test_preflight_names_a_refused_credential(use_config: UseConfig, monkeypatch
     assert "wr0ng-token" not in str(error.value)
 
 
-def test_what_is_only_a_problem_from_here_does_not_stop_a_run() -> None:
-    elsewhere = Finding("judge", "answers", Status.PROBLEM, "no way", "look", may_pass=True, from_here=True)
+def test_a_candidate_that_cannot_be_trained_is_warned_of_and_keeps_no_other_from_running(
+    platform: Platform, use_config: UseConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    nim = {**CUSTOMIZED, "customizer_configs": {"target": "local/student-s@no-such-version", "gpus": 1}}
+    use_config(platform, nims=[nim])
+    told = run_preflight(logs=log_file(tmp_path))
+    assert "Customizer, target local/student-s@no-such-version" not in told
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "does not know it. Correct customizer_configs.target" in warning
+
+
+def test_what_is_bearable_does_not_stop_a_run() -> None:
+    elsewhere = Finding("judge", "answers", Status.PROBLEM, "no way", "look", may_pass=True, bearable=True)
     judged([elsewhere, Finding("a", "b", Status.SKIPPED, "x")])
     with pytest.raises(NemoUnavailableError, match=r"^1 problem before"):
         judged([elsewhere, Finding("a", "b", Status.PROBLEM, "x", may_pass=True)])

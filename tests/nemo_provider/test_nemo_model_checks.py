@@ -153,13 +153,13 @@ def test_a_judge_that_does_not_answer_is_told_with_what_to_mend(
     assert found.status is status
     assert detail in found.detail
     assert remedy in found.remedy
-    assert not found.from_here
+    assert not found.bearable
     assert KEY not in str(found)
 
 
-def test_a_judge_out_of_reach_is_a_problem_of_who_asks_from_here() -> None:
+def test_a_judge_out_of_reach_is_a_bearable_problem() -> None:
     found = judge(f"http://127.0.0.1:9{CHAT}")
-    assert (found.status, found.from_here) == (Status.PROBLEM, True)
+    assert (found.status, found.bearable) == (Status.PROBLEM, True)
     assert "connection refused" in found.detail
     assert "In a run the Evaluator calls it" in found.remedy
 
@@ -181,7 +181,7 @@ def test_an_embedding_service_is_asked_for_one_vector() -> None:
         server.body = {"data": []}
         assert "is not one vector of numbers" in embedding(server.url).detail
     lost = embedding("http://127.0.0.1:9/v1/embeddings")
-    assert (lost.status, lost.from_here) == (Status.PROBLEM, False)
+    assert (lost.status, lost.bearable) == (Status.PROBLEM, False)
     assert "connection refused" in lost.detail
     assert "The address comes from the url of this model" in lost.remedy
 
