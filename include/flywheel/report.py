@@ -242,7 +242,7 @@ def _data_notes(config: FlywheelConfig, exported: ExportSummary, dataset: Datase
             "not divided, and none of the right size was left"
         )
     notes += [
-        f"{nim.name} is trained without {limited.left_out} of {dataset.train + dataset.validation} records, which show a tool "
+        f"{nim.name} is {'trained' if limited.train else 'not trained: it would be'} without {limited.left_out} of {dataset.train + dataset.validation} records, which show a tool "
         f"with more than {nim.max_tool_parameters} parameters (max_tool_parameters); it is evaluated on all eval records"
         for nim in config.candidates
         if nim.max_tool_parameters and (limited := dataset.limited.get(nim.max_tool_parameters))

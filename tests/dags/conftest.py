@@ -1,11 +1,14 @@
 """A platform, and configs that tasks find."""
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import flywheel
 import pytest
 import yaml
+from airflow.sdk import DAG
 
 from flywheel_tasks.settings import flywheel_config
 from include.local_nemo.platform import Platform
@@ -20,7 +23,37 @@ def platform() -> Iterator[Platform]:
 
 
 @pytest.fixture
-def use_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseConfig]:
+def use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Make a config the one that DAG and tasks find."""
+
+    def write(config: dict[str, Any]) -> None:
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump(config))
+        monkeypatch.setenv("FLYWHEEL_CONFIG", str(path))
+        monkeypatch.setenv("FLYWHEEL_ARTIFACTS", str(tmp_path / "artifacts"))
+        flywheel_config.cache_clear()
+
+    yield write
+    monkeypatch.undo()
+    flywheel_config.cache_clear()
+
+
+@pytest.fixture
+def dag_of(use: Any) -> Iterator[Any]:
+    """Make the DAG of a config."""
+
+    def make(config: dict[str, Any]) -> DAG:
+        use(config)
+        return importlib.reload(flywheel).flywheel_dag("under_test", None)
+
+    yield make
+    # The DAG file is a module that other tests use, with the config that they expect.
+    use(yaml.safe_load((Path(__file__).parents[2] / "config/local.yaml").read_text()))
+    importlib.reload(flywheel)
+
+
+@pytest.fixture
+def use_config(use: Any) -> UseConfig:
     """Make a config the one that tasks find, of a platform where it is given."""
 
     def write(platform: Platform | None = None, **more: Any) -> None:
@@ -31,12 +64,6 @@ def use_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseC
                 "nim_base_url": platform.nim_url,
                 "datastore_base_url": platform.datastore_url,
             }
-        path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump(config))
-        monkeypatch.setenv("FLYWHEEL_CONFIG", str(path))
-        monkeypatch.setenv("FLYWHEEL_ARTIFACTS", str(tmp_path / "artifacts"))
-        flywheel_config.cache_clear()
+        use(config)
 
-    yield write
-    monkeypatch.undo()
-    flywheel_config.cache_clear()
+    return write

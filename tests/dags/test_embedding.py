@@ -1,15 +1,12 @@
 """The local embedding model: where it stands in the DAG, and the examples that are chosen by it."""
 
-import importlib
 import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import flywheel
 import pytest
-import yaml
 from airflow.sdk import DAG
 
 from flywheel_tasks import data, embedding
@@ -42,36 +39,6 @@ def semantic(nim_url: str = "http://nim.test", **embedding: Any) -> dict[str, An
         },
         "llm_judge_config": {"model_name": "local/judge-lexical", "deployment_type": "local", "gpus": 1},
     }
-
-
-@pytest.fixture
-def use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Make a config the one that DAG and tasks find."""
-
-    def write(config: dict[str, Any]) -> None:
-        path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump(config))
-        monkeypatch.setenv("FLYWHEEL_CONFIG", str(path))
-        monkeypatch.setenv("FLYWHEEL_ARTIFACTS", str(tmp_path / "artifacts"))
-        flywheel_config.cache_clear()
-
-    yield write
-    monkeypatch.undo()
-    flywheel_config.cache_clear()
-
-
-@pytest.fixture
-def dag_of(use: Any) -> Iterator[Any]:
-    """Make the DAG of a config."""
-
-    def make(config: dict[str, Any]) -> DAG:
-        use(config)
-        return importlib.reload(flywheel).flywheel_dag("under_test", None)
-
-    yield make
-    # The DAG file is a module that other tests use, with the config that they expect.
-    use(yaml.safe_load((Path(__file__).parents[2] / "config/local.yaml").read_text()))
-    importlib.reload(flywheel)
 
 
 def upstream_of(dag: DAG, task_id: str) -> set[str]:

@@ -1,18 +1,13 @@
 """A candidate with a limit on tool parameters: what it trains on is uploaded for it, and what that means for the others."""
 
-import importlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import flywheel
 import pytest
-import yaml
 
 from flywheel_tasks import data
 from flywheel_tasks.candidate import plan_candidate
-from flywheel_tasks.settings import flywheel_config
 from include.local_nemo.platform import Platform
 from include.local_nemo.testing import running_platform
 from nemo_provider.errors import NemoConfigurationError
@@ -42,24 +37,6 @@ def config(platform: Platform | None = None, limit: int = 8) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Make a config the one that DAG and tasks find; return the DAG."""
-
-    def write(settings: dict[str, Any]) -> Any:
-        path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump(settings))
-        monkeypatch.setenv("FLYWHEEL_CONFIG", str(path))
-        monkeypatch.setenv("FLYWHEEL_ARTIFACTS", str(tmp_path / "artifacts"))
-        flywheel_config.cache_clear()
-        return importlib.reload(flywheel).flywheel_dag("under_test", None)
-
-    yield write
-    monkeypatch.undo()
-    flywheel_config.cache_clear()
-    importlib.reload(flywheel)
-
-
 def planned(tmp_path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Return a dataset, of whose conversations every third is shown a tool with nine parameters, and the plan by model."""
     records = [tool_record(f"c{c}", turn) for c in range(60) for turn in range(2)]
@@ -81,8 +58,8 @@ def planned(tmp_path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     return dataset, plans
 
 
-def test_only_a_limited_candidate_has_an_upload_and_only_its_training_waits_for_it(use: Any) -> None:
-    dag = use(config())
+def test_only_a_limited_candidate_has_an_upload_and_only_its_training_waits_for_it(dag_of: Any) -> None:
+    dag = dag_of(config())
     assert [task_id for task_id in dag.task_ids if "upload" in task_id] == [
         "upload_dataset",
         "a-small.upload_training",
@@ -92,9 +69,9 @@ def test_only_a_limited_candidate_has_an_upload_and_only_its_training_waits_for_
 
 
 def test_a_limited_candidate_trains_on_its_own_dataset_and_is_evaluated_on_the_common_one(
-    use: Any, tmp_path: Path
+    dag_of: Any, tmp_path: Path
 ) -> None:
-    use(config())
+    dag_of(config())
     dataset, plans = planned(tmp_path)
     small, large = plans["a/small"], plans["a/large"]
     assert large["dataset"] == f"dfwbp/{dataset['name']}"
@@ -104,9 +81,9 @@ def test_a_limited_candidate_trains_on_its_own_dataset_and_is_evaluated_on_the_c
     assert "training_files" not in large
 
 
-def test_its_upload_puts_the_rows_where_the_customizer_reads_them(use: Any, tmp_path: Path) -> None:
+def test_its_upload_puts_the_rows_where_the_customizer_reads_them(dag_of: Any, tmp_path: Path) -> None:
     with running_platform() as platform:
-        dag = use(config(platform))
+        dag = dag_of(config(platform))
         dataset, plans = planned(tmp_path)
         upload = dag.get_task("a-small.upload_training")
         upload.name, upload.files = plans["a/small"]["training_name"], plans["a/small"]["training_files"]
@@ -120,10 +97,10 @@ def test_its_upload_puts_the_rows_where_the_customizer_reads_them(use: Any, tmp_
 
 
 def test_a_limit_that_leaves_nothing_fails_the_upload_before_anything_is_made(
-    use: Any, tmp_path: Path
+    dag_of: Any, tmp_path: Path
 ) -> None:
     with running_platform() as platform:
-        dag = use(config(platform, limit=1))
+        dag = dag_of(config(platform, limit=1))
         _, plans = planned(tmp_path)
         upload = dag.get_task("a-small.upload_training")
         upload.name, upload.files = plans["a/small"]["training_name"], plans["a/small"]["training_files"]

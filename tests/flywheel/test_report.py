@@ -22,7 +22,7 @@ def report(**changes: Any) -> Report:
         {"model_name": f"local/{n}", "context_length": 4096, "customization_enabled": True}
         for n in ("s", "l")
     ]
-    nims[1]["max_tool_parameters"] = 8
+    nims[0]["max_tool_parameters"], nims[1]["max_tool_parameters"] = 2, 8
     config = parse_config({"nims": nims}, source="x")
     small, large = config.candidates
     exported = ExportSummary(
@@ -37,7 +37,9 @@ def report(**changes: Any) -> Report:
         name="flywheel-w-0123456789ab", workload_type="tool_calling", train=155, validation=15, eval=20, eval_rows=20,
         conversations={"train": 24, "validation": 3, "eval": 3}, files={},
         icl={4096: {"rows": 20, "examples": 30, "below_min_examples": 2, "over_context": 1}},
-        limited={8: LimitedTraining(name="w-8", folder="parameters-8", train=90, validation=9, left_out=71, files={})},
+        limited={
+            2: LimitedTraining(name="w-2", folder="parameters-2", train=0, validation=0, left_out=170, files={}),
+            8: LimitedTraining(name="w-8", folder="parameters-8", train=90, validation=9, left_out=71, files={})},
     )  # fmt: skip
     score = score_of([1.0] * 98 + [0.0] * 2, rows=101, name=ARGS, confidence=0.95)
     evaluation = Evaluation(
@@ -125,7 +127,7 @@ def test_the_notes_say_what_the_data_lack() -> None:
     assert (
         "local/l is trained without 71 of 170 records, which show a tool with more than 8 parameters" in notes
     )
-    assert "local/s is trained without" not in notes
+    assert "local/s is not trained: it would be without 170 of 170 records" in notes
 
 
 def test_names_and_errors_from_outside_stay_inside_their_line() -> None:

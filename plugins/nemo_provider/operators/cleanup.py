@@ -119,7 +119,8 @@ class NemoReapOperator(_ReleaseOperator):
     behind, because Airflow then runs no task of it any more. Released is only what bears the mark of a run of this
     installation (``[nemo] installation``; ``installation`` in the DAG) that is neither queued nor running. Everything else
     is left alone: what live runs have, what bears another installation's mark or none, and what releases before 25.10 keep
-    without ``custom_fields``. Whether a run lives is asked anew before each release.
+    without ``custom_fields``. Whether a run lives is asked anew before each release. What several runs share, by a key of
+    their own, counts as the run's that made it: give such things a DAG that stays alive, or release them otherwise.
 
     Returns ``{"cancelled": ["cust-…"], "deleted": ["ns/name"]}``. Raises ``NemoConfigurationError`` without an installation, else
     as ``NemoReleaseRunOperator`` does.
