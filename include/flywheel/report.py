@@ -241,12 +241,15 @@ def _data_notes(config: FlywheelConfig, exported: ExportSummary, dataset: Datase
             f"the eval set has {dataset.eval} of {config.data_split_config.eval_size} records: conversations are "
             "not divided, and none of the right size was left"
         )
-    notes += [
-        f"{nim.name} is {'trained' if limited.train else 'not trained: it would be'} without {limited.left_out} of {dataset.train + dataset.validation} records, which show a tool "
-        f"with more than {nim.max_tool_parameters} parameters (max_tool_parameters); it is evaluated on all eval records"
-        for nim in config.candidates
-        if nim.max_tool_parameters and (limited := dataset.limited.get(nim.max_tool_parameters))
-    ]
+    for nim in config.candidates:
+        limited = dataset.limited.get(nim.max_tool_parameters or 0)
+        if limited is None:
+            continue
+        how = "trained" if limited.train else "not trained: it would be"
+        notes.append(
+            f"{nim.name} is {how} without {limited.left_out} of {dataset.train + dataset.validation} records, which show a tool "
+            f"with more than {nim.max_tool_parameters} parameters (max_tool_parameters); it is evaluated on all eval records"
+        )
     least = config.icl_config.min_examples
     for context, counts in dataset.icl.items():
         if counts["below_min_examples"]:
